@@ -1,0 +1,231 @@
+package shared
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// member is one member of the envelope: which types of requests take it, which
+// cannot do without it, and how its raw JSON is checked and stored. Raw JSON
+// comes first because null, "" and absent are three different things in an
+// order, and decoding makes them one.
+type member struct {
+	name     string
+	types    []string
+	required []string
+	read     func(r *Request, raw json.RawMessage) error
+}
+
+func members() []member {
+	respond, asks := []string{TypeRespond}, []string{TypeRespond, TypeStatus}
+	return []member{
+		{"id", nil, nil, func(*Request, json.RawMessage) error { return nil }},
+		{"type", nil, nil, func(*Request, json.RawMessage) error { return nil }},
+		{"task", []string{TypeRespond, TypeDescribe}, respond, text(64, func(r *Request) *string { return &r.Task })},
+		{"targetHost", respond, respond, text(256, func(r *Request) *string { return &r.TargetHost })},
+		{"params", respond, respond, readParams},
+		{"responseEventIncident", respond, nil, readIncidentMark},
+		{"responseEventIncidentArea", respond, nil, readArea},
+		{"server", []string{TypeRespond, TypeStatus, TypeCheck}, nil, text(128, func(r *Request) *string { return &r.Server })},
+		{"connection", []string{TypeRespond, TypeStatus, TypeCheck}, nil, func(r *Request, raw json.RawMessage) error {
+			r.Connection = raw
+			return kind(raw, '{', "an object")
+		}},
+		{"hostLookup", respond, nil, oneOf(func(r *Request) *string { return &r.HostLookup },
+			LookupAuto, LookupID, LookupDNS, LookupFQDN, LookupNetBIOS, LookupIP, LookupNever)},
+		{"wait", asks, nil, oneOf(func(r *Request) *string { return &r.Wait }, WaitSubmit, WaitDone)},
+		{"timeout", asks, nil, readTimeout},
+		{"dryRun", respond, nil, boolean(func(r *Request) *bool { return &r.DryRun })},
+		{"idempotencyKey", respond, nil, text(128, func(r *Request) *string { return &r.IdempotencyKey })},
+		{"allowDuplicate", respond, nil, boolean(func(r *Request) *bool { return &r.AllowDuplicate })},
+		{"actor", respond, nil, text(256, func(r *Request) *string { return &r.Actor })},
+		{"reason", respond, nil, text(1024, func(r *Request) *string { return &r.Reason })},
+		{"caseId", respond, nil, text(256, func(r *Request) *string { return &r.CaseID })},
+		{"incident", []string{TypeStatus}, []string{TypeStatus}, readIncident},
+		{"target", []string{TypeCancel}, []string{TypeCancel}, func(r *Request, raw json.RawMessage) (err error) {
+			r.Target, err = ParseID(raw)
+			return err
+		}},
+	}
+}
+
+// readMembers checks each member by itself, so that a caller hears of all that
+// is wrong at once.
+func readMembers(r *Request, raw map[string]json.RawMessage) []Violation {
+	r.HostLookup, r.Wait = LookupAuto, WaitSubmit
+	var found []Violation
+	known := map[string]bool{}
+	for _, m := range members() {
+		known[m.name] = true
+		value, present := raw[m.name]
+		switch {
+		case !present:
+			if slices.Contains(m.required, r.Type) {
+				found = append(found, Violation{Pointer(m.name), "is required"})
+			}
+		case m.types != nil && !slices.Contains(m.types, r.Type):
+			found = append(found, Violation{Pointer(m.name), "has no meaning in a request of type " + r.Type})
+		default:
+			if err := m.read(r, value); err != nil {
+				found = append(found, Violation{Pointer(m.name), err.Error()})
+			}
+		}
+	}
+	var unknown []string
+	for name := range raw {
+		if !known[name] {
+			unknown = append(unknown, name)
+		}
+	}
+	sort.Strings(unknown)
+	for _, name := range unknown {
+		found = append(found, Violation{Pointer(name), "is not a member that requests have" + meant(name, known)})
+	}
+	return found
+}
+
+func meant(name string, known map[string]bool) string {
+	for k := range known {
+		if strings.EqualFold(k, name) {
+			return "; \"" + k + "\" is spelt so"
+		}
+	}
+	return ""
+}
+
+func text(most int, field func(*Request) *string) func(*Request, json.RawMessage) error {
+	return func(r *Request, raw json.RawMessage) error {
+		s, err := readText(raw, most)
+		*field(r) = s
+		return err
+	}
+}
+
+// readText takes a string of 1 to most characters without control characters.
+func readText(raw json.RawMessage, most int) (string, error) {
+	var s *string
+	if json.Unmarshal(raw, &s) != nil || s == nil {
+		return "", errNotString
+	}
+	if n := utf8.RuneCountInString(*s); n < 1 || n > most {
+		return "", fmt.Errorf("has %d characters; 1 to %d are allowed", n, most)
+	}
+	if strings.ContainsFunc(*s, unicode.IsControl) {
+		return "", errors.New("holds a control character")
+	}
+	return *s, nil
+}
+
+func boolean(field func(*Request) *bool) func(*Request, json.RawMessage) error {
+	return func(r *Request, raw json.RawMessage) error {
+		switch string(raw) {
+		case "true", "false":
+			*field(r) = string(raw) == "true"
+			return nil
+		}
+		return errors.New("must be true or false")
+	}
+}
+
+func oneOf(field func(*Request) *string, values ...string) func(*Request, json.RawMessage) error {
+	return func(r *Request, raw json.RawMessage) error {
+		s, err := readText(raw, 64)
+		if err != nil || !slices.Contains(values, s) {
+			return errors.New("must be one of " + strings.Join(values, ", "))
+		}
+		*field(r) = s
+		return nil
+	}
+}
+
+func kind(raw json.RawMessage, first byte, name string) error {
+	if len(raw) == 0 || raw[0] != first {
+		return errors.New("must be " + name)
+	}
+	return nil
+}
+
+func readParams(r *Request, raw json.RawMessage) error {
+	r.Params = raw
+	if raw[0] != '{' && raw[0] != '[' {
+		return errors.New("must be an object, or for some tasks an array")
+	}
+	return nil
+}
+
+func readIncidentMark(r *Request, raw json.RawMessage) error {
+	if string(raw) != "true" {
+		return errors.New("must be true where it is given: it is always sent as true")
+	}
+	r.ResponseEventIncident = true
+	return nil
+}
+
+func readArea(r *Request, raw json.RawMessage) error {
+	s, err := readText(raw, 32)
+	if err != nil {
+		return err
+	}
+	r.ResponseEventIncidentArea = s
+	return CheckArea(s)
+}
+
+// CheckArea says whether a text may be a responseEventIncidentArea: 1 to 32
+// ASCII letters, digits, blanks, '.', '_' or '-'. It becomes part of the
+// console task's name, and a bracket in it could forge another's.
+func CheckArea(s string) error {
+	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ._-"
+	if len(s) < 1 || len(s) > 32 || strings.Trim(s, allowed) != "" || strings.ContainsFunc(s, func(c rune) bool { return !strings.ContainsRune(allowed, c) }) {
+		return errors.New("must be 1 to 32 letters, digits, blanks, '.', '_' or '-'")
+	}
+	return nil
+}
+
+func readTimeout(r *Request, raw json.RawMessage) error {
+	s, err := readText(raw, 64)
+	if err != nil {
+		return err
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil || d <= 0 || d > MaxTimeout {
+		return fmt.Errorf("must be a time span such as \"90s\" or \"5m\", above zero and at most %s", MaxTimeout)
+	}
+	r.Timeout = Duration(d)
+	return nil
+}
+
+func readIncident(r *Request, raw json.RawMessage) error {
+	var members map[string]json.RawMessage
+	if raw[0] != '{' || json.Unmarshal(raw, &members) != nil {
+		return errors.New("must be an object with id and, where there are several, server")
+	}
+	r.Incident = &Incident{}
+	for name, value := range members {
+		var err error
+		switch name {
+		case "id":
+			r.Incident.ID, err = readText(value, 19)
+			if err == nil && strings.Trim(r.Incident.ID, "0123456789") != "" {
+				err = errors.New("must be decimal digits")
+			}
+		case "server":
+			r.Incident.Server, err = readText(value, 128)
+		default:
+			err = errors.New("is not a member that it has")
+		}
+		if err != nil {
+			return fmt.Errorf("member %q: %w", name, err)
+		}
+	}
+	if r.Incident.ID == "" {
+		return errors.New("must have an id: the decimal number as a string")
+	}
+	return nil
+}

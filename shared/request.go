@@ -1,0 +1,156 @@
+package shared
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"time"
+)
+
+// The types of requests.
+const (
+	TypeRespond  = "respond"
+	TypeStatus   = "status"
+	TypeCancel   = "cancel"
+	TypeDescribe = "describe"
+	TypeCheck    = "check"
+	TypeShutdown = "shutdown"
+)
+
+// The values of wait and hostLookup.
+const (
+	WaitSubmit = "submit" // end when KSC has stored the request
+	WaitDone   = "done"   // follow to the console task's end
+
+	LookupAuto    = "auto" // an exact host id wins; else DNS name, FQDN or NetBIOS name
+	LookupID      = "id"
+	LookupDNS     = "dns"
+	LookupFQDN    = "fqdn"
+	LookupNetBIOS = "netbios"
+	LookupIP      = "ip"
+	LookupNever   = "never" // sent as given
+)
+
+// DefaultArea is the responseEventIncidentArea where nobody configured one.
+const DefaultArea = "KUMA"
+
+// Request is one line from a caller, its envelope checked. Members that were
+// absent have their zero value, save those for which a default is documented
+// here. Params are raw: the task checks them.
+type Request struct {
+	Type                      string          `json:"type,omitempty"` // default respond
+	ID                        ID              `json:"id,omitempty"`   // made up where absent
+	Task                      string          `json:"task,omitempty"`
+	TargetHost                string          `json:"targetHost,omitempty"`
+	Params                    json.RawMessage `json:"params,omitempty"`
+	ResponseEventIncident     bool            `json:"responseEventIncident,omitempty"` // may only be true
+	ResponseEventIncidentArea string          `json:"responseEventIncidentArea,omitempty"`
+	Server                    string          `json:"server,omitempty"`
+	Connection                json.RawMessage `json:"connection,omitempty"`
+	HostLookup                string          `json:"hostLookup,omitempty"` // default auto
+	Wait                      string          `json:"wait,omitempty"`       // default submit
+	Timeout                   Duration        `json:"timeout,omitempty"`
+	DryRun                    bool            `json:"dryRun,omitempty"`
+	IdempotencyKey            string          `json:"idempotencyKey,omitempty"`
+	AllowDuplicate            bool            `json:"allowDuplicate,omitempty"`
+	Actor                     string          `json:"actor,omitempty"`
+	Reason                    string          `json:"reason,omitempty"`
+	CaseID                    string          `json:"caseId,omitempty"`
+	Incident                  *Incident       `json:"incident,omitempty"` // what status asks about
+	Target                    ID              `json:"target,omitempty"`   // what cancel ends
+}
+
+// Duration is a time span that travels as Go writes it: "90s", "1h30m".
+type Duration time.Duration
+
+// MarshalText writes the span as time.Duration prints it.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+// UnmarshalText reads what time.ParseDuration reads.
+func (d *Duration) UnmarshalText(text []byte) error {
+	v, err := time.ParseDuration(string(text))
+	*d = Duration(v)
+	return err
+}
+
+// TimeLimit is how long the whole request may take.
+func (r Request) TimeLimit() time.Duration {
+	switch {
+	case r.Timeout > 0:
+		return time.Duration(r.Timeout)
+	case r.Wait == WaitDone:
+		return DefaultDoneTimeout
+	}
+	return DefaultSubmitTimeout
+}
+
+// ParseRequest reads one line. The returned Request has an ID exactly when the
+// line is a request: one JSON object whose id is absent or readable once. An
+// error beside an ID is the refusal of that request, and all its violations
+// are listed; without an ID it says why the line is none. Params are left
+// raw and are checked for strict JSON only.
+func ParseRequest(line []byte) (Request, *Error) {
+	violations, err := CheckJSON(line)
+	if err != nil {
+		return Request{}, notRequest(err.Error())
+	}
+	if first := bytes.TrimLeft(line, " \t\r\n"); len(first) == 0 || first[0] != '{' {
+		return Request{}, notRequest("the line is JSON, but no object")
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(line, &members); err != nil {
+		return Request{}, notRequest(err.Error())
+	}
+	r, refusal := readID(members["id"], violations)
+	if refusal != nil {
+		return Request{}, refusal
+	}
+	if r.Type, refusal = readType(members["type"]); refusal != nil {
+		return Request{}, refusal
+	}
+	violations = append(violations, readMembers(&r, members)...)
+	if len(violations) > 0 {
+		return r, Refuse(violations...)
+	}
+	return r, nil
+}
+
+func notRequest(message string) *Error {
+	return &Error{
+		Code: BadRequest, Message: "this line is no request: " + message,
+		Assistance: "Send one JSON object a line, in UTF-8.",
+	}
+}
+
+func readID(raw json.RawMessage, violations []Violation) (Request, *Error) {
+	for _, v := range violations {
+		if v.Pointer == "/id" {
+			return Request{}, notRequest("its id " + v.Message)
+		}
+	}
+	if raw == nil {
+		return Request{ID: NewID()}, nil
+	}
+	id, err := ParseID(raw)
+	if err != nil {
+		return Request{}, notRequest("its id " + err.Error())
+	}
+	return Request{ID: id}, nil
+}
+
+func readType(raw json.RawMessage) (string, *Error) {
+	if raw == nil {
+		return TypeRespond, nil
+	}
+	var name string
+	if json.Unmarshal(raw, &name) == nil {
+		switch name {
+		case TypeRespond, TypeStatus, TypeCancel, TypeDescribe, TypeCheck, TypeShutdown:
+			return name, nil
+		}
+	}
+	return "", notRequest("its type is unknown; respond, status, cancel, describe, check and shutdown are known")
+}
+
+// errNotString is what a member of a wrong kind is told.
+var errNotString = errors.New("must be a string")
