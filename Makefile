@@ -1,0 +1,25 @@
+# kes-respond: what can be done here. `make` lists the targets.
+# Needs Go, make and git; everything else is a Go module.
+
+SHELL      := /bin/bash
+BIN        := bin
+VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+GOBUILD    := CGO_ENABLED=0 go build -trimpath -buildvcs=false
+LDFLAGS    := -s -w -buildid= -X main.version=$(VERSION)
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build every program into bin/
+	@mkdir -p $(BIN)
+	@for p in cmd/*/; do n=$$(basename $$p); $(GOBUILD) -ldflags '$(LDFLAGS)' -o $(BIN)/$$n ./$$p || exit 1; done
+
+.PHONY: test
+test: ## run every test, with the race detector where cgo is at hand
+	@if [ "$$(go env CGO_ENABLED)" = 1 ] && command -v "$$(go env CC)" >/dev/null; then \
+	  GORACE=atexit_sleep_ms=0 go test -race -timeout 20m ./...; \
+	else echo "no C compiler: tests run without the race detector"; go test -timeout 20m ./...; fi
