@@ -1,0 +1,81 @@
+package ksctest
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"time"
+)
+
+// tokenLife is how long a token of Session.CreateToken is good: the documented default. That it may be used more than
+// once in that time is judgement.
+const tokenLife = 3 * time.Minute
+
+// session is a live session; ended ones are not kept, so an ended id and an invented one both get 403.
+type session struct{ used time.Time }
+
+func sessionMethods() map[string]method {
+	return map[string]method{ // KSCAPI a00608
+		"Session.StartSession": {nil, startSession},
+		"Session.EndSession":   {nil, endSession},
+		"Session.Ping":         {nil, func(*call) (answer, error) { return answer{}, nil }},
+		"Session.CreateToken":  {nil, createToken},
+	}
+}
+
+// newID makes an opaque id in the form of the published samples. It comes from the seed: nothing here guards a secret.
+func (s *Server) newID() string {
+	b := binary.LittleEndian.AppendUint64(nil, s.random.Uint64())
+	b = binary.LittleEndian.AppendUint64(b, s.random.Uint64())
+	return base64.StdEncoding.EncodeToString(b)
+}
+
+func startSession(c *call) (answer, error) {
+	id := c.newID()
+	c.sessions[id] = &session{used: time.Now()}
+	return answer{"PxgRetVal": id}, nil
+}
+
+// endSession ends the session of the header; without one it ends the login of the connection, which is judgement.
+func endSession(c *call) (answer, error) {
+	c.dropLogin(c.sid, c.conn)
+	return answer{}, nil
+}
+
+func (s *Server) dropLogin(sid string, conn *connection) {
+	if sid == "" {
+		conn.user = false
+		s.forget(connOwner(conn))
+		return
+	}
+	delete(s.sessions, sid)
+	s.forget(sessionOwner(sid))
+}
+
+func createToken(c *call) (answer, error) {
+	token := c.newID()
+	c.tokens[token] = time.Now().Add(tokenLife)
+	return answer{"PxgRetVal": token}, nil
+}
+
+// useSession says whether the session lives, and counts this as a use of it.
+func (s *Server) useSession(id string) bool {
+	live := s.sessions[id]
+	if live == nil {
+		return false
+	}
+	if s.opts.SessionIdle > 0 && time.Since(live.used) > s.opts.SessionIdle {
+		s.dropLogin(id, nil)
+		return false
+	}
+	live.used = time.Now()
+	return true
+}
+
+// EndSessions ends every session and every login of a connection, as a restart of the server does; connections stay.
+func (s *Server) EndSessions() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.sessions)
+	clear(s.results)
+	s.generation++
+}
