@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -135,15 +137,22 @@ func (s *Server) invoke(name string, c *call, args map[string]any) (a answer, er
 	if !ok {
 		return nil, noCall(name)
 	}
-	for _, no := range s.opts.Denied {
-		if no == name {
-			return nil, denied(name)
-		}
+	if slices.Contains(s.opts.Denied, name) {
+		return nil, denied(name)
 	}
 	if c.args, err = bind(m, args); err != nil {
 		return nil, err
 	}
 	return m.do(c)
+}
+
+func (s *Server) checkDenied() error {
+	for _, name := range s.opts.Denied {
+		if _, ok := s.table[name]; !ok {
+			return fmt.Errorf("ksctest: there is no method %q to deny", name)
+		}
+	}
+	return nil
 }
 
 // transport checks what comes before the method. Save for POST and the content type (KSCAPI main page) the answers are

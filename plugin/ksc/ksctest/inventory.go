@@ -29,7 +29,7 @@ const defaultStatus = 29
 
 func (h Host) row(now time.Time) (row, error) {
 	if h.ID == "" {
-		return nil, fmt.Errorf("ksctest: a host of the inventory has no id")
+		return nil, fmt.Errorf("a host of the inventory has no id")
 	}
 	status := int64(defaultStatus)
 	if h.Status != nil {
@@ -53,7 +53,7 @@ func (h Host) row(now time.Time) (row, error) {
 	if h.IP != "" {
 		a, err := netip.ParseAddr(h.IP)
 		if err != nil || !a.Is4() {
-			return nil, fmt.Errorf("ksctest: host %s: %q is no IPv4 address", h.ID, h.IP)
+			return nil, fmt.Errorf("host %s: %q is no IPv4 address", h.ID, h.IP)
 		}
 		b := a.As4()
 		n := wrap("long", int64(binary.BigEndian.Uint32(b[:])))
@@ -66,7 +66,7 @@ func (h Host) row(now time.Time) (row, error) {
 		}
 		var ok bool
 		if r[name], ok = clean(v); !ok || name == "KLHST_WKS_HOSTNAME" && v != h.ID {
-			return nil, fmt.Errorf("ksctest: host %s: attribute %s cannot have this value", h.ID, name)
+			return nil, fmt.Errorf("host %s: attribute %s cannot have this value", h.ID, name)
 		}
 	}
 	return r, nil
@@ -87,7 +87,7 @@ func (h Host) productRow(now time.Time) (row, error) {
 		for version, data := range versions {
 			m, ok := data.(map[string]any)
 			if !ok {
-				return nil, fmt.Errorf("ksctest: host %s: data of product %s must be an object", h.ID, name)
+				return nil, fmt.Errorf("host %s: data of product %s must be an object", h.ID, name)
 			}
 			level[version] = wrap("params", maps.Clone(m))
 		}
@@ -103,7 +103,7 @@ func (s *Server) loadHosts(hosts []Host) error {
 			return err
 		}
 		if s.products[h.ID] != nil {
-			return fmt.Errorf("ksctest: host %s is in the inventory twice", h.ID)
+			return fmt.Errorf("host %s is in the inventory twice", h.ID)
 		}
 		if s.products[h.ID], err = h.productRow(s.now()); err != nil {
 			return err

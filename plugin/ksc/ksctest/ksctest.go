@@ -41,7 +41,7 @@ type Options struct {
 
 	// Inventory holds the hosts. nil means that every host id is known, and that no name is.
 	Inventory []Host
-	// Denied are methods ("HostGroup.AddIncident") answered with KLSTD 1184.
+	// Denied are methods ("HostGroup.AddIncident") answered with KLSTD 1184. One that this server does not know is refused.
 	Denied []string
 	// ConsoleOff means that no service console is connected.
 	ConsoleOff bool

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"math/rand/v2"
@@ -63,6 +64,9 @@ type connection struct {
 
 type connectionKey struct{}
 
+// ErrContent is at the root of what New says against Options.Inventory and Options.State.
+var ErrContent = errors.New("ksctest: impossible content")
+
 // New makes a server and starts what serves its connections; call Close when done with it.
 func New(o Options) (*Server, error) {
 	if err := o.check(); err != nil {
@@ -80,8 +84,11 @@ func New(o Options) (*Server, error) {
 		s.seed = binary.LittleEndian.Uint64(b[:])
 	}
 	s.random = rand.New(rand.NewPCG(s.seed, s.seed))
-	if err := errors.Join(s.SetMischief(o.Mischief), s.loadHosts(o.Inventory), s.loadState(o.State), s.loadCertificate()); err != nil {
+	if err := errors.Join(s.SetMischief(o.Mischief), s.checkDenied(), s.loadCertificate()); err != nil {
 		return nil, err
+	}
+	if err := errors.Join(s.loadHosts(o.Inventory), s.loadState(o.State)); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrContent, err)
 	}
 	s.incoming = &handover{conns: make(chan net.Conn), done: s.done}
 	s.http = &http.Server{

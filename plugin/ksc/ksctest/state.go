@@ -25,10 +25,10 @@ func (s *Server) loadState(st *State) error {
 	}
 	for _, n := range st.Incidents {
 		if n.ID <= 0 || s.incidents[n.ID] != nil {
-			return fmt.Errorf("ksctest: state: incident id %d is not positive or there twice", n.ID)
+			return fmt.Errorf("state: incident id %d is not positive or there twice", n.ID)
 		}
 		if _, ok := parseTime(n.Added); !ok || n.Host == "" {
-			return fmt.Errorf("ksctest: state: incident %d needs a host and a date like %s", n.ID, timeForm)
+			return fmt.Errorf("state: incident %d needs a host and a date like %s", n.ID, timeForm)
 		}
 		s.incidents[n.ID] = &n
 		s.lastID = max(s.lastID, n.ID)
