@@ -1,0 +1,107 @@
+package jsonl
+
+import (
+	"errors"
+	"sync"
+
+	"github.com/kes-respond/kes-respond/shared"
+)
+
+var (
+	errInFlight = errors.New("the id is in flight")
+	errLeaving  = errors.New("no more requests are taken")
+)
+
+// flight holds the requests that were let in and have not ended. It bounds
+// their number and their bytes.
+type flight struct {
+	maxBytes int64
+	maxCalls int
+
+	mu    sync.Mutex
+	room  sync.Cond
+	calls map[shared.ID]*call
+	count int // calls that hold room; one more than in calls while a result is being written
+	bytes int64
+	shut  bool
+	idle  chan struct{} // closed once shut and empty
+}
+
+func newFlight(bytes int64, calls int) *flight {
+	f := &flight{maxBytes: bytes, maxCalls: calls, calls: map[shared.ID]*call{}, idle: make(chan struct{})}
+	f.room.L = &f.mu
+	return f
+}
+
+// enter lets a call in, waiting until there is room for it.
+func (f *flight) enter(c *call) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.calls[c.id] != nil {
+		return errInFlight
+	}
+	for !f.shut && f.count > 0 && (f.count >= f.maxCalls || f.bytes+c.size > f.maxBytes) {
+		f.room.Wait()
+	}
+	if f.shut {
+		return errLeaving
+	}
+	f.calls[c.id] = c
+	f.count++
+	f.bytes += c.size
+	return nil
+}
+
+// forget frees the id of a call, leave its room.
+func (f *flight) forget(c *call) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.calls[c.id] == c {
+		delete(f.calls, c.id)
+	}
+}
+
+func (f *flight) leave(c *call) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.count--
+	f.bytes -= c.size
+	f.room.Broadcast()
+	f.settle()
+}
+
+func (f *flight) has(id shared.ID) bool { return f.find(id) != nil }
+
+func (f *flight) find(id shared.ID) *call {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.calls[id]
+}
+
+// running lists the calls that have no last event yet.
+func (f *flight) running() []*call {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all := make([]*call, 0, len(f.calls))
+	for _, c := range f.calls {
+		all = append(all, c)
+	}
+	return all
+}
+
+// close lets nobody in any more; idle is closed when the last has left.
+func (f *flight) close() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.shut {
+		f.shut = true
+		f.room.Broadcast()
+		f.settle()
+	}
+}
+
+func (f *flight) settle() {
+	if f.shut && f.count == 0 {
+		close(f.idle)
+	}
+}

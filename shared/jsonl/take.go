@@ -1,0 +1,169 @@
+package jsonl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/kes-respond/kes-respond/shared"
+)
+
+// take acts on one line; errLeaving means that it was the last.
+func (s *server) take(n int64, line []byte) error {
+	r, refusal := shared.ParseRequest(line)
+	switch {
+	case r.ID == "":
+		s.problem("", n, refusal)
+	case r.Type == shared.TypeRespond || r.Type == shared.TypeStatus || r.Type == shared.TypeDescribe:
+		return s.start(n, int64(len(line)), r, refusal)
+	case refusal != nil:
+		s.problem(r.ID, n, refusal)
+	case r.Type == shared.TypeShutdown:
+		return errLeaving
+	case r.Type == shared.TypeCancel:
+		s.cancel(n, r)
+	default:
+		s.problem(r.ID, n, &shared.Error{
+			Code: shared.BadRequest, Message: "this build does not carry out " + r.Type,
+			Assistance: "Use a build whose PROTOCOL.md says that it does.",
+		})
+	}
+	return nil
+}
+
+func (s *server) cancel(n int64, r shared.Request) {
+	target := s.calls.find(r.Target)
+	if target == nil {
+		s.problem(r.ID, n, &shared.Error{
+			Code: shared.BadRequest, Message: fmt.Sprintf("no request %q is in flight: it has ended, or was never read", r.Target.Text()),
+			Assistance: "Look for its result above; there is nothing to cancel.",
+		})
+		return
+	}
+	target.cancel()
+}
+
+// start lets a request in and carries it out beside the others. What is
+// refused is answered at once.
+func (s *server) start(n, size int64, r shared.Request, refusal *shared.Error) error {
+	ctx, cancel := context.WithCancel(s.ctx)
+	c := &call{id: r.ID, line: n, size: size, task: r.Task, host: r.TargetHost, cancel: cancel}
+	switch err := s.calls.enter(c); {
+	case errors.Is(err, errInFlight):
+		cancel()
+		s.out.event(shared.Event{Problem: &shared.Problem{
+			Code: shared.DuplicateID, Message: fmt.Sprintf("the id %q is in flight already; this line was not carried out", r.ID.Text()),
+			Assistance: "Give each request an id of its own, or wait for the result before using one again.",
+			Line:       n, DuplicateID: r.ID,
+		}})
+		return nil
+	case err != nil:
+		cancel()
+		return err
+	}
+	go func() {
+		var last shared.Event
+		defer s.calls.leave(c)
+		defer cancel()
+		defer func() { c.end(s.out, last, func() { s.calls.forget(c) }) }()
+		if r.Type == shared.TypeDescribe {
+			s.describe(ctx, c, r, refusal, &last)
+		} else {
+			last.Result = &shared.Result{Task: r.Task, TargetHost: r.TargetHost}
+			s.answer(ctx, c, r, refusal, last.Result)
+		}
+	}()
+	return nil
+}
+
+// answer fills in the one result of a request, whatever becomes of it.
+func (s *server) answer(ctx context.Context, c *call, r shared.Request, refusal *shared.Error, result *shared.Result) {
+	if refusal != nil {
+		result.Outcome, result.Error, result.Message = shared.Refused, refusal, refusal.Message
+		return
+	}
+	select {
+	case s.turns <- struct{}{}:
+		defer func() { <-s.turns }()
+	case <-ctx.Done():
+	}
+	if ctx.Err() != nil {
+		result.Outcome, result.Message = shared.Cancelled, "cancelled before it was started"
+		result.Error = &shared.Error{Code: shared.CancelledCode, Message: result.Message}
+		return
+	}
+	s.guard(func() {
+		carry := s.responder.Respond
+		if r.Type == shared.TypeStatus {
+			carry = s.responder.Status
+		}
+		answer := carry(ctx, r, func(e shared.Event) { c.emit(s.out, e) })
+		if answer.Outcome == "" {
+			panic("a result without an outcome")
+		}
+		*result = answer
+	}, func() {
+		result.Outcome, result.Message = shared.Unknown, "an error in this program ended the request: it may have been sent"
+		result.Error = &shared.Error{
+			Code: shared.Internal, Message: result.Message,
+			Assistance: "Look in the console for what became of it, and report the error with this program's log.",
+		}
+	})
+}
+
+func (s *server) describe(ctx context.Context, c *call, r shared.Request, refusal *shared.Error, last *shared.Event) {
+	if refusal != nil {
+		last.Problem = problemOf(refusal, c.line)
+		return
+	}
+	s.guard(func() {
+		d, err := s.responder.Describe(ctx, r.Task)
+		if err != nil {
+			last.Problem = problemOf(err, c.line)
+			return
+		}
+		last.Described = &d
+	}, func() {
+		const message = "an error in this program ended the description"
+		last.Problem = problemOf(&shared.Error{Code: shared.Internal, Message: message}, c.line)
+	})
+}
+
+// guard runs f; when f panics or exits its goroutine, the log hears of it and
+// broken runs instead of the rest.
+func (s *server) guard(f, broken func()) {
+	finished := false
+	defer func() {
+		if finished {
+			return
+		}
+		s.log.Error("a request panicked", "panic", recover(), "stack", string(debug.Stack()))
+		broken()
+	}()
+	f()
+	finished = true
+}
+
+// problem answers a line with an error event. It carries the line's id unless
+// that id is in flight: then it would read as that request's.
+func (s *server) problem(id shared.ID, n int64, e *shared.Error) {
+	if s.calls.has(id) {
+		id = ""
+	}
+	s.out.event(shared.Event{ID: id, Problem: problemOf(e, n)})
+}
+
+func problemOf(err error, line int64) *shared.Problem {
+	e, ok := errors.AsType[*shared.Error](err)
+	if !ok {
+		e = &shared.Error{Code: shared.Internal, Message: err.Error()}
+	}
+	p := &shared.Problem{Code: e.Code, Message: e.Message, Assistance: e.Assistance, Line: line}
+	for _, v := range e.Violations {
+		if len(e.Violations) > 1 {
+			p.Message += "; " + v.Pointer + " " + v.Message
+		}
+	}
+	return p
+}
