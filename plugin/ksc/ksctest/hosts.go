@@ -4,8 +4,11 @@ import "slices"
 
 func findHostsArgs() []arg {
 	return []arg{
-		{"wstrFilter", kindText, has}, {"vecFieldsToReturn", kindNames, has}, {"vecFieldsToOrder", kindArray, may},
-		{"pParams", kindParams, may}, {"lMaxLifeTime", kindInt, may},
+		{"wstrFilter", kindText, has},
+		{"vecFieldsToReturn", kindNames, has},
+		{"vecFieldsToOrder", kindArray, may},
+		{"pParams", kindParams, may},
+		{"lMaxLifeTime", kindInt, may},
 	}
 }
 

@@ -24,8 +24,10 @@ func incidentMethods() map[string]method {
 		"HostGroup.UpdateIncident": {[]arg{id, data}, updateIncident},
 		"HostGroup.DeleteIncident": {[]arg{id}, deleteIncident},
 		"HostGroup.FindIncidents": {[]arg{
-			{"strFilter", kindText, has}, {"pFieldsToReturn", kindNames, has},
-			{"pFieldsToOrder", kindArray, may}, {"lMaxLifeTime", kindInt, may},
+			{"strFilter", kindText, has},
+			{"pFieldsToReturn", kindNames, has},
+			{"pFieldsToOrder", kindArray, may},
+			{"lMaxLifeTime", kindInt, may},
 		}, findIncidents},
 	}
 }

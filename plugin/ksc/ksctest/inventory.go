@@ -43,8 +43,13 @@ func (h Host) row(now time.Time) (row, error) {
 		"KLHST_WKS_LAST_VISIBLE": wrapTime(now), "KLHST_WKS_LAST_NAGENT_CONNECTED": wrapTime(now), "KLHST_WKS_LAST_INFOUDATE": wrapTime(now),
 	}
 	for _, short := range []struct{ name, value string }{
-		{"KLHST_WKS_DN", h.ID}, {"KLHST_WKS_DN", h.NetBIOS}, {"KLHST_WKS_DN", h.DN}, {"KLHST_WKS_OS_NAME", h.OS},
-		{"KLHST_WKS_FQDN", h.FQDN}, {"KLHST_WKS_DNSNAME", h.FQDN}, {"KLHST_WKS_WINHOSTNAME", h.NetBIOS},
+		{"KLHST_WKS_DN", h.ID},
+		{"KLHST_WKS_DN", h.NetBIOS},
+		{"KLHST_WKS_DN", h.DN},
+		{"KLHST_WKS_OS_NAME", h.OS},
+		{"KLHST_WKS_FQDN", h.FQDN},
+		{"KLHST_WKS_DNSNAME", h.FQDN},
+		{"KLHST_WKS_WINHOSTNAME", h.NetBIOS},
 	} {
 		if short.value != "" {
 			r[short.name] = short.value

@@ -95,16 +95,6 @@ func (c *client) post(method, body string, headers ...string) (g got) {
 	return g
 }
 
-// fails demands PxgError with this module and code.
-func (g got) fails(t *testing.T, module, code string) {
-	t.Helper()
-	require.NoError(t, g.err)
-	require.Equal(t, 200, g.status, g.text)
-	e, _ := g.json["PxgError"].(map[string]any)
-	require.NotNil(t, e, g.text)
-	require.Equal(t, []any{module, json.Number(code)}, []any{e["module"], e["code"]}, g.text)
-}
-
 // ok demands an answer without error and gives its return value.
 func (g got) ok(t *testing.T) any {
 	t.Helper()

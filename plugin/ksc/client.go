@@ -1,0 +1,131 @@
+// Package ksc is a client for the OpenAPI of Kaspersky Security Center (KSC),
+// as far as response tasks need it: sessions, hosts, incidents, and what the
+// server says of itself.
+//
+// Every call is a POST, so nothing is ever repeated because of its verb: a
+// method that may be repeated says so. An Error tells whether KSC said no,
+// whether the call never left, or whether nobody can tell.
+//
+// What KSC answers follows the vendor's public reference and has not been
+// confirmed against a live server; answers are read tolerantly, orders are
+// written exactly.
+package ksc
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// The bounds of a call.
+const (
+	defaultConns       = 8
+	defaultCallTimeout = 30 * time.Second
+	maxAnswerBytes     = 32 << 20 // unpacked
+	excerptBytes       = 200
+)
+
+// Config says where a server is and as whom to log in. It prints without its
+// password.
+type Config struct {
+	Addr         string // "host:port"
+	User         string
+	Password     string
+	Domain       string // of a Windows account; sent as it is
+	InternalUser bool   // the account lives in KSC itself
+	VServer      string // virtual server; empty is the main one
+	Trust        Trust
+	Proxy        func(*url.URL) (*url.URL, error)                                  // nil: none
+	Dial         func(ctx context.Context, network, addr string) (net.Conn, error) // nil: the network
+	MaxConns     int                                                               // 0: 8
+	CallTimeout  time.Duration                                                     // of one HTTP call; 0: 30s
+	UserAgent    string
+}
+
+// String names the server and the user, never the password.
+func (c Config) String() string { return c.User + "@" + c.Addr }
+
+// GoString is String.
+func (c Config) GoString() string { return c.String() }
+
+// Format prints String, whatever the verb.
+func (c Config) Format(f fmt.State, _ rune) { fmt.Fprint(f, c.String()) }
+
+// Client talks to one server as one user. It may be used from several
+// goroutines; they share up to MaxConns connections and one session.
+type Client struct {
+	config  Config
+	http    *http.Client
+	base    string
+	session session
+}
+
+// New makes a client. It opens nothing. The error names what in the
+// configuration cannot be sent.
+func New(c Config) (*Client, error) {
+	host, _, err := net.SplitHostPort(c.Addr)
+	if err != nil || host == "" {
+		return nil, errors.New("the address must be host:port")
+	}
+	if strings.ContainsAny(c.Domain, "\"\r\n") || hasControl(c.Domain) {
+		return nil, errors.New("the domain holds a quote or a control character")
+	}
+	if c.User == "" {
+		return nil, errors.New("a user is needed")
+	}
+	if c.MaxConns <= 0 {
+		c.MaxConns = defaultConns
+	}
+	if c.CallTimeout <= 0 {
+		c.CallTimeout = defaultCallTimeout
+	}
+	transport := &http.Transport{
+		Proxy:               proxyFunc(c.Proxy),
+		DialContext:         c.Dial,
+		TLSClientConfig:     c.Trust.config(host),
+		TLSNextProto:        map[string]func(string, *tls.Conn) http.RoundTripper{}, // HTTP/1.1 only
+		MaxConnsPerHost:     c.MaxConns,
+		MaxIdleConns:        c.MaxConns,
+		MaxIdleConnsPerHost: c.MaxConns,
+		IdleConnTimeout:     90 * time.Second,
+		TLSHandshakeTimeout: c.CallTimeout,
+		DisableCompression:  true, // asked for and unpacked in call, so that its bound counts unpacked bytes
+	}
+	if transport.DialContext == nil {
+		transport.DialContext = (&net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}).DialContext
+	}
+	return &Client{
+		config: c,
+		base:   "https://" + c.Addr + "/api/v1.0/",
+		http: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse // credentials go nowhere else
+		}},
+		session: session{turn: make(chan struct{}, 1)},
+	}, nil
+}
+
+func proxyFunc(f func(*url.URL) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
+	if f == nil {
+		return nil
+	}
+	return func(r *http.Request) (*url.URL, error) { return f(r.URL) }
+}
+
+// Open makes sure that there is a session, so that later calls need not log in.
+func (c *Client) Open(ctx context.Context) error {
+	_, err := c.session.get(ctx, c, "")
+	return err
+}
+
+// Close ends the session at the server, if there is one, and the connections.
+// The client must not be used after it.
+func (c *Client) Close(ctx context.Context) error {
+	defer c.http.CloseIdleConnections()
+	return c.session.end(ctx, c)
+}

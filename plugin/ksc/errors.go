@@ -1,0 +1,153 @@
+package ksc
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+)
+
+// Kind says what went wrong, as far as a program cares.
+type Kind int
+
+// The kinds of errors.
+const (
+	KindRefused      Kind = iota // KSC said no, for a reason of its own
+	KindUnreachable              // no connection
+	KindTLS                      // a connection, but not to the server we trust
+	KindLogin                    // user or password refused; a blocked account may look the same
+	KindLocked                   // the account is blocked (SPL 2013)
+	KindSecondFactor             // the account demands a second factor
+	KindDenied                   // a right is missing (KLSTD 1184)
+	KindUnavailable              // KSC is starting, stopping or suspended (KLSTD 1195), or an HTTP 5xx
+	KindLimit                    // a limit is exceeded (KLSTD 1229)
+	KindNotFound                 // no such object (KLSTD 1186)
+	KindUnsupported              // no such method in this version (KLCONN 1194)
+	KindBadAnswer                // an answer that is not KSC's
+	KindTimeout                  // no answer in time
+	KindCanceled                 // the caller gave up
+	KindSession                  // a new session was refused as well
+)
+
+// Delivery says what became of the call on its way.
+type Delivery int
+
+// The deliveries.
+const (
+	NotSent  Delivery = iota // the server cannot have got the whole call
+	Unknown                  // it may have, and may have acted on it
+	Answered                 // KSC itself said no
+)
+
+// Error is a call that did not succeed. It never holds a credential.
+type Error struct {
+	Kind     Kind
+	Method   string // Class.Method
+	Status   int    // HTTP, 0 where there was no answer
+	Module   string // of KSC's own error
+	Code     int
+	Subcode  int
+	Message  string // KSC's or ours, printable
+	Excerpt  string // the beginning of an answer that could not be read, printable
+	Delivery Delivery
+	Err      error
+}
+
+// Error says method, reason, and what is known of the answer.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Method)
+	b.WriteString(": ")
+	b.WriteString(e.Message)
+	if e.Module != "" || e.Code != 0 {
+		fmt.Fprintf(&b, " (%s %d)", e.Module, e.Code)
+	}
+	if e.Status != 0 && e.Status != 200 {
+		fmt.Fprintf(&b, " (HTTP %d)", e.Status)
+	}
+	if e.Excerpt != "" {
+		fmt.Fprintf(&b, ": %q", e.Excerpt)
+	}
+	return b.String()
+}
+
+// Unwrap gives the cause, where there is one.
+func (e *Error) Unwrap() error { return e.Err }
+
+// IsNotFound says that KSC knows no such object.
+func IsNotFound(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Kind == KindNotFound
+}
+
+// pxgError is how a method fails with HTTP 200 (KSCAPI main page). Subcode and
+// locdata may be absent.
+type pxgError struct {
+	Code    int    `json:"code"`
+	Subcode int    `json:"subcode"`
+	Module  string `json:"module"`
+	Message string `json:"message"`
+	Locdata struct {
+		Value struct {
+			Format string   `json:"format"`
+			Args   []string `json:"args"`
+		} `json:"value"`
+	} `json:"locdata"`
+}
+
+// kind goes by module and code together: numbers repeat between modules
+// (KSCAPI a00337).
+func (p pxgError) kind() Kind {
+	switch fmt.Sprintf("%s %d", p.Module, p.Code) {
+	case "KLSTD 1184", "KLSTD 1193":
+		return KindDenied
+	case "KLSTD 1186":
+		return KindNotFound
+	case "KLSTD 1195":
+		return KindUnavailable
+	case "KLSTD 1229":
+		return KindLimit
+	case "KLCONN 1194":
+		return KindUnsupported
+	case "KLWAT 1445":
+		return KindSession
+	case "KLWAT 1453", "KLWAT 1454":
+		return KindLogin
+	case "SPL 2013":
+		return KindLocked
+	}
+	return KindRefused
+}
+
+func (p pxgError) text() string {
+	text := p.Message
+	if f := p.Locdata.Value.Format; f != "" {
+		text = f
+		for i, a := range p.Locdata.Value.Args {
+			text = strings.ReplaceAll(text, fmt.Sprintf("%%%d", i+1), a)
+		}
+	}
+	return excerpt([]byte(text), 4*excerptBytes)
+}
+
+// excerpt is the beginning of foreign text, with everything that a terminal or
+// a log could act on replaced.
+func excerpt(data []byte, most int) string {
+	cut := len(data) > most
+	if cut {
+		data = data[:most]
+	}
+	s := strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(string(data), "?"))
+	s = strings.TrimSpace(s)
+	if cut {
+		s += "…"
+	}
+	return s
+}
+
+func hasControl(s string) bool { return strings.ContainsFunc(s, unicode.IsControl) }

@@ -1,0 +1,173 @@
+package ksc
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// Host is an endpoint as KSC knows it. Attributes that KSC left out are zero.
+type Host struct {
+	ID            string // KLHST_WKS_HOSTNAME, made by the server; no DNS name
+	DisplayName   string
+	FQDN          string
+	DNSName       string
+	NetBIOSName   string
+	IPv4          netip.Addr
+	Status        int64 // bits of KSCAPI a00275
+	StatusKnown   bool
+	LastVisible   time.Time
+	OS            string
+	NagentVersion string
+	KESVersion    string
+	GroupID       int64
+	GroupName     string
+}
+
+// By is what a host is looked up by.
+type By int
+
+// The ways to look a host up.
+const (
+	ByAny     By = iota // DNS name, FQDN, NetBIOS or display name
+	ByDNS               // DNS name without its domain
+	ByFQDN              // DNS name with its domain
+	ByNetBIOS           // Windows computer name
+	ByIP                // IPv4 address
+)
+
+func attributes(by By) []string {
+	switch by {
+	case ByDNS:
+		return []string{"KLHST_WKS_DNSNAME"}
+	case ByFQDN:
+		return []string{"KLHST_WKS_FQDN"}
+	case ByNetBIOS:
+		return []string{"KLHST_WKS_WINHOSTNAME"}
+	}
+	return []string{"KLHST_WKS_DN", "KLHST_WKS_FQDN", "KLHST_WKS_DNSNAME", "KLHST_WKS_WINHOSTNAME"}
+}
+
+func hostFields() []string {
+	return []string{
+		"KLHST_WKS_HOSTNAME", "KLHST_WKS_DN", "KLHST_WKS_FQDN", "KLHST_WKS_DNSNAME", "KLHST_WKS_WINHOSTNAME",
+		"KLHST_WKS_IP_LONG", "KLHST_WKS_CONNECT_IP_LONG", "KLHST_WKS_STATUS", "KLHST_WKS_LAST_VISIBLE", "KLHST_WKS_OS_NAME",
+		"KLHST_WKS_NAG_VERSION", "KLHST_WKS_RTP_AV_VERSION", "KLHST_WKS_GROUPID", "name",
+	}
+}
+
+// FindHosts gives the hosts that have exactly this name, without regard to
+// case, or this IPv4 address: at most limit and one more, which says that
+// there are more. What the search returns is compared here once more, so that
+// no wildcard in a name, and no reading of one by KSC, can match another
+// host. It may be repeated.
+func (c *Client) FindHosts(ctx context.Context, by By, name string, limit int) ([]Host, error) {
+	const method = "HostGroup.FindHosts"
+	filter, matches, err := hostFilter(by, name)
+	if err != nil {
+		return nil, &Error{Kind: KindNotFound, Method: method, Message: "no host has such a name: it " + err.Error(), Delivery: NotSent, Err: err}
+	}
+	var answer found
+	err = c.call(ctx, method, struct {
+		Filter   string          `json:"wstrFilter"`
+		Fields   []string        `json:"vecFieldsToReturn"`
+		Order    []string        `json:"vecFieldsToOrder"`
+		Params   map[string]bool `json:"pParams"`
+		Lifetime int             `json:"lMaxLifeTime"`
+	}{filter, hostFields(), []string{}, map[string]bool{"KLGRP_FIND_FROM_CUR_VS_ONLY": true}, setLifetime}, &answer)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := c.read(ctx, answer, scanLimit)
+	if err != nil {
+		return nil, err
+	}
+	var hosts []Host
+	for _, r := range rows {
+		if h := hostOf(r); h.ID != "" && matches(h, r) && len(hosts) <= limit {
+			hosts = append(hosts, h)
+		}
+	}
+	if len(rows) == scanLimit {
+		return nil, &Error{
+			Kind: KindBadAnswer, Method: method, Delivery: Answered,
+			Message: fmt.Sprintf("the search for one name returned %d hosts or more; none of them can be trusted to be the only one", scanLimit),
+		}
+	}
+	return hosts, nil
+}
+
+// scanLimit bounds the records looked through for one name.
+const scanLimit = 2000
+
+func hostFilter(by By, name string) (string, func(Host, row) bool, error) {
+	if by != ByIP {
+		fields := attributes(by)
+		filter, err := anyOf(name, fields...)
+		return filter, func(_ Host, r row) bool {
+			for _, f := range fields {
+				if strings.EqualFold(r[f].text(), name) {
+					return true
+				}
+			}
+			return false
+		}, err
+	}
+	ip, err := netip.ParseAddr(name)
+	if err != nil || !ip.Is4() {
+		return "", nil, fmt.Errorf("is no IPv4 address")
+	}
+	b := ip.As4()
+	n := binary.BigEndian.Uint32(b[:])
+	return fmt.Sprintf("(|(KLHST_WKS_IP_LONG=%d)(KLHST_WKS_CONNECT_IP_LONG=%d))", n, n), func(_ Host, r row) bool {
+		for _, f := range []string{"KLHST_WKS_IP_LONG", "KLHST_WKS_CONNECT_IP_LONG"} {
+			if got, ok := r[f].integer(); ok && uint32(got) == n {
+				return true
+			}
+		}
+		return false
+	}, nil
+}
+
+// Host reads one host by its id. IsNotFound says that there is none. It may
+// be repeated.
+func (c *Client) Host(ctx context.Context, id string) (Host, error) {
+	var answer struct {
+		Row row `json:"PxgRetVal"`
+	}
+	err := c.call(ctx, "HostGroup.GetHostInfo", struct {
+		Name   string   `json:"strHostName"`
+		Fields []string `json:"pFields2Return"`
+	}{id, hostFields()}, &answer)
+	if err != nil {
+		return Host{}, err
+	}
+	h := hostOf(answer.Row)
+	if h.ID == "" {
+		h.ID = id
+	}
+	if h.ID != id && !strings.EqualFold(h.ID, id) {
+		return Host{}, &Error{Kind: KindBadAnswer, Method: "HostGroup.GetHostInfo", Delivery: Answered, Message: "KSC answered with another host"}
+	}
+	return h, nil
+}
+
+func hostOf(r row) Host {
+	h := Host{
+		ID: r["KLHST_WKS_HOSTNAME"].text(), DisplayName: r["KLHST_WKS_DN"].text(), FQDN: r["KLHST_WKS_FQDN"].text(),
+		DNSName: r["KLHST_WKS_DNSNAME"].text(), NetBIOSName: r["KLHST_WKS_WINHOSTNAME"].text(),
+		LastVisible: r["KLHST_WKS_LAST_VISIBLE"].moment(), OS: r["KLHST_WKS_OS_NAME"].text(),
+		NagentVersion: r["KLHST_WKS_NAG_VERSION"].text(), KESVersion: r["KLHST_WKS_RTP_AV_VERSION"].text(), GroupName: r["name"].text(),
+	}
+	h.Status, h.StatusKnown = r["KLHST_WKS_STATUS"].integer()
+	h.GroupID, _ = r["KLHST_WKS_GROUPID"].integer()
+	if n, ok := r["KLHST_WKS_IP_LONG"].integer(); ok && n > 0 {
+		var b [4]byte
+		binary.BigEndian.PutUint32(b[:], uint32(n))
+		h.IPv4 = netip.AddrFrom4(b)
+	}
+	return h
+}

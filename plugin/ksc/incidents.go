@@ -1,0 +1,132 @@
+package ksc
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Incident is the KSC record of a request (KSCAPI a00092).
+type Incident struct {
+	ID           int64
+	Severity     int
+	Added        time.Time // true UTC, whole seconds
+	Body         string
+	Host         string // host id
+	Handled      bool
+	HandledKnown bool
+}
+
+// AddIncident stores an incident and gives its id. It must not be repeated:
+// KSC has no key by which it would know the second from the first. When the
+// error's Delivery is Unknown the incident may exist.
+func (c *Client) AddIncident(ctx context.Context, in Incident) (int64, error) {
+	const method = "HostGroup.AddIncident"
+	var answer struct {
+		ID value `json:"PxgRetVal"`
+	}
+	type data struct {
+		Severity int     `json:"KLINCDT_SEVERITY"`
+		Added    wrapped `json:"KLINCDT_ADDED"`
+		Body     string  `json:"KLINCDT_BODY"`
+		Host     string  `json:"KLHST_WKS_HOSTNAME"`
+	}
+	err := c.call(ctx, method, struct {
+		Data data `json:"pData"`
+	}{data{in.Severity, datetime(in.Added), in.Body, in.Host}}, &answer)
+	if err != nil {
+		return 0, err
+	}
+	id, ok := answer.ID.integer()
+	if !ok || id < 1 {
+		return 0, &Error{
+			Kind: KindBadAnswer, Method: method, Status: 200, Delivery: Unknown,
+			Message: "KSC answered without an incident number", Excerpt: excerpt(answer.ID.raw, excerptBytes),
+		}
+	}
+	return id, nil
+}
+
+// UpdateIncident sets whether an incident is handled; KSC wants its host to be
+// named (KSCAPI a00483). It may be repeated.
+func (c *Client) UpdateIncident(ctx context.Context, id int64, host string, handled bool) error {
+	type data struct {
+		Handled bool   `json:"KLINCDT_IS_HANDLED"`
+		Host    string `json:"KLHST_WKS_HOSTNAME"`
+	}
+	return c.call(ctx, "HostGroup.UpdateIncident", struct {
+		ID   int64 `json:"nId"`
+		Data data  `json:"pData"`
+	}{id, data{handled, host}}, nil)
+}
+
+// Incident reads one incident. IsNotFound says that there is none. It may be
+// repeated.
+func (c *Client) Incident(ctx context.Context, id int64) (Incident, error) {
+	all, err := c.findIncidents(ctx, fmt.Sprintf("(KLINCDT_ID=%d)", id), 2)
+	if err != nil {
+		return Incident{}, err
+	}
+	for _, in := range all {
+		if in.ID == id {
+			return in, nil
+		}
+	}
+	return Incident{}, &Error{Kind: KindNotFound, Method: "HostGroup.FindIncidents", Delivery: Answered, Message: fmt.Sprintf("there is no incident %d", id)}
+}
+
+// FindIncidents gives the incidents of one host from a moment on, at most
+// limit and one more. It may be repeated.
+func (c *Client) FindIncidents(ctx context.Context, host string, since time.Time, limit int) ([]Incident, error) {
+	name, err := quoted(host)
+	if err != nil {
+		return nil, &Error{Kind: KindNotFound, Method: "HostGroup.FindIncidents", Delivery: NotSent, Message: "no host has such an id: it " + err.Error(), Err: err}
+	}
+	filter := fmt.Sprintf(`(&(KLHST_WKS_HOSTNAME=%s)(KLINCDT_ADDED>=T"%s"))`, name, since.UTC().Format("2006-01-02 15:04:05"))
+	all, err := c.findIncidents(ctx, filter, limit+1)
+	if err != nil {
+		return nil, err
+	}
+	exact := all[:0]
+	for _, in := range all {
+		if in.Host == host {
+			exact = append(exact, in)
+		}
+	}
+	return exact, nil
+}
+
+func (c *Client) findIncidents(ctx context.Context, filter string, most int) ([]Incident, error) {
+	var answer found
+	err := c.call(ctx, "HostGroup.FindIncidents", struct {
+		Filter   string    `json:"strFilter"`
+		Fields   []string  `json:"pFieldsToReturn"`
+		Order    []wrapped `json:"pFieldsToOrder"`
+		Lifetime int       `json:"lMaxLifeTime"`
+	}{
+		filter,
+		[]string{"KLINCDT_ID", "KLINCDT_SEVERITY", "KLINCDT_ADDED", "KLINCDT_BODY", "KLINCDT_IS_HANDLED", "KLHST_WKS_HOSTNAME"},
+		[]wrapped{wrapParams(map[string]any{"Name": "KLINCDT_ID", "Asc": true})},
+		setLifetime,
+	}, &answer)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := c.read(ctx, answer, most)
+	if err != nil {
+		return nil, err
+	}
+	var all []Incident
+	for _, r := range rows {
+		id, ok := r["KLINCDT_ID"].integer()
+		if !ok {
+			return nil, &Error{Kind: KindBadAnswer, Method: "HostGroup.FindIncidents", Delivery: Answered, Message: "KSC answered with an incident without a number"}
+		}
+		in := Incident{ID: id, Added: r["KLINCDT_ADDED"].moment(), Body: r["KLINCDT_BODY"].text(), Host: r["KLHST_WKS_HOSTNAME"].text()}
+		severity, _ := r["KLINCDT_SEVERITY"].integer()
+		in.Severity = int(severity)
+		in.Handled, in.HandledKnown = r["KLINCDT_IS_HANDLED"].boolean()
+		all = append(all, in)
+	}
+	return all, nil
+}

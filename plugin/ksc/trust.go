@@ -1,0 +1,125 @@
+package ksc
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Trust says which server certificate is the right one. The zero Trust means
+// the system's roots and the name that was dialled.
+type Trust struct {
+	Roots    *x509.CertPool // nil: the system's; chain and name are checked
+	Pins     [][32]byte     // SHA-256 of the certificate's DER; one must match, and then neither chain nor name is checked
+	Insecure bool           // no check at all: an explicit choice of a person
+}
+
+// ParseTrust reads certificates, PEM or DER. One that may sign others and did
+// not sign itself for a server's use is a root; any other is a pin: KSC makes
+// a self-signed certificate whose name is seldom the one that is dialled.
+func ParseTrust(data []byte) (Trust, error) {
+	var t Trust
+	var ders [][]byte
+	rest := data
+	for {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		if block.Type == "CERTIFICATE" {
+			ders = append(ders, block.Bytes)
+		}
+	}
+	if len(ders) == 0 && !bytes.Contains(data, []byte("-----BEGIN")) {
+		ders = [][]byte{data}
+	}
+	for _, der := range ders {
+		cert, err := x509.ParseCertificate(der)
+		if err != nil {
+			return Trust{}, fmt.Errorf("no readable certificate: %w", err)
+		}
+		if cert.IsCA {
+			if t.Roots == nil {
+				t.Roots = x509.NewCertPool()
+			}
+			t.Roots.AddCert(cert)
+			continue
+		}
+		t.Pins = append(t.Pins, sha256.Sum256(cert.Raw))
+	}
+	if len(ders) == 0 {
+		return Trust{}, errors.New("no certificate in it")
+	}
+	return t, nil
+}
+
+// ParsePin reads a SHA-256 in hexadecimal, with or without colons or the
+// prefix "sha256:".
+func ParsePin(s string) ([32]byte, bool) {
+	var pin [32]byte
+	if len(s) > len("sha256:") && strings.EqualFold(s[:len("sha256:")], "sha256:") {
+		s = s[len("sha256:"):]
+	}
+	raw, err := hex.DecodeString(strings.ReplaceAll(s, ":", ""))
+	if err != nil || len(raw) != len(pin) {
+		return pin, false
+	}
+	copy(pin[:], raw)
+	return pin, true
+}
+
+// config is the TLS configuration of this trust. TLS 1.2 is allowed: KSC
+// documents nothing newer (KSCAPI main page).
+func (t Trust) config(host string) *tls.Config {
+	c := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: t.Roots, ServerName: host}
+	if t.Insecure {
+		c.InsecureSkipVerify = true
+		return c
+	}
+	if len(t.Pins) == 0 {
+		return c
+	}
+	c.InsecureSkipVerify = true // VerifyConnection below does it, on resumed sessions too
+	c.VerifyConnection = func(state tls.ConnectionState) error {
+		if len(state.PeerCertificates) == 0 {
+			return errors.New("the server showed no certificate")
+		}
+		leaf := state.PeerCertificates[0]
+		got := sha256.Sum256(leaf.Raw)
+		for _, pin := range t.Pins {
+			if got == pin {
+				return nil
+			}
+		}
+		if t.Roots != nil {
+			intermediates := x509.NewCertPool()
+			for _, more := range state.PeerCertificates[1:] {
+				intermediates.AddCert(more)
+			}
+			if _, err := leaf.Verify(x509.VerifyOptions{Roots: t.Roots, DNSName: host, Intermediates: intermediates}); err == nil {
+				return nil
+			}
+		}
+		return &pinError{fingerprint(leaf)}
+	}
+	return c
+}
+
+// pinError is a certificate that nobody vouched for.
+type pinError struct{ got string }
+
+func (p *pinError) Error() string {
+	return "the server's certificate is not the pinned one; its SHA-256 is " + p.got +
+		". Compare it on the Administration Server before you trust it: it may have been renewed, or someone stands between"
+}
+
+func fingerprint(c *x509.Certificate) string {
+	sum := sha256.Sum256(c.Raw)
+	return hex.EncodeToString(sum[:])
+}
