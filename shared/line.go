@@ -19,6 +19,13 @@ func marshal(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
+// ASCIIJSON writes a value as JSON in ASCII, without HTML escaping and without
+// a line end: what lies beyond ASCII becomes \u escapes.
+func ASCIIJSON(v any) ([]byte, error) {
+	data, err := marshal(v)
+	return ascii(data), err
+}
+
 // ascii writes every character beyond ASCII in JSON text as \u escapes, in
 // UTF-16 units, and DEL too. Old consoles mangle anything else.
 func ascii(data []byte) []byte {

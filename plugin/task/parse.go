@@ -1,0 +1,172 @@
+package task
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/google/jsonschema-go/jsonschema"
+
+	"github.com/kes-respond/kes-respond/shared"
+)
+
+// Parse checks raw JSON and then decodes it: first that it is strict JSON,
+// then the advertised schema, then sense. All violations of a stage are named
+// at once, with pointers that begin with /params. No message quotes a value.
+func (t *Task) Parse(raw json.RawMessage) (Params, []shared.Violation) {
+	found, err := shared.CheckJSON(raw)
+	if err != nil {
+		return Params{}, []shared.Violation{{Pointer: "/params", Message: "is " + shared.ErrNotJSON.Error()}}
+	}
+	for i := range found {
+		found[i].Pointer = "/params" + found[i].Pointer
+	}
+	if len(found) > 0 {
+		return Params{}, found
+	}
+	c, err := t.checker()
+	if err != nil {
+		return Params{}, []shared.Violation{{Pointer: "/params", Message: "cannot be checked: " + err.Error()}}
+	}
+	var value any
+	if err := json.Unmarshal(raw, &value); err != nil {
+		return Params{}, []shared.Violation{{Pointer: "/params", Message: "cannot be read"}}
+	}
+	if found = c.check("/params", value); len(found) > 0 {
+		return Params{}, found
+	}
+	return t.decode(raw)
+}
+
+// checker holds a schema apart into its members, each with a validator of its
+// own: the library names only the first thing that is wrong, and a person
+// wants to hear of all.
+type checker struct {
+	schema   *jsonschema.Schema
+	resolved *jsonschema.Resolved
+	members  map[string]*checker
+	items    *checker
+}
+
+func newChecker(data []byte) (*checker, error) {
+	var s jsonschema.Schema
+	if err := json.Unmarshal(data, &s); err != nil {
+		return nil, err
+	}
+	return checkerOf(&s)
+}
+
+func checkerOf(s *jsonschema.Schema) (*checker, error) {
+	c := &checker{schema: s, members: map[string]*checker{}}
+	var err error
+	for name, member := range s.Properties {
+		if c.members[name], err = checkerOf(member); err != nil {
+			return nil, err
+		}
+	}
+	if s.Items != nil {
+		if c.items, err = checkerOf(s.Items); err != nil {
+			return nil, err
+		}
+	}
+	c.resolved, err = s.CloneSchemas().Resolve(nil)
+	return c, err
+}
+
+// check names what is wrong in a value, from the outside in: where the parts
+// are right, the schema as a whole has the last word.
+func (c *checker) check(pointer string, value any) []shared.Violation {
+	var found []shared.Violation
+	switch v := value.(type) {
+	case map[string]any:
+		if c.schema.Type == "object" {
+			found = c.object(pointer, v)
+		}
+	case []any:
+		if c.schema.Type == "array" && c.items != nil {
+			for i, one := range v {
+				found = append(found, c.items.check(pointer+"/"+strconv.Itoa(i), one)...)
+			}
+		}
+	}
+	if len(found) == 0 && c.resolved.Validate(value) != nil {
+		found = append(found, shared.Violation{Pointer: pointer, Message: explain(c.schema)})
+	}
+	return found
+}
+
+func (c *checker) object(pointer string, value map[string]any) []shared.Violation {
+	var found []shared.Violation
+	for _, name := range c.schema.Required {
+		if _, ok := value[name]; !ok {
+			found = append(found, shared.Violation{Pointer: pointer + shared.Pointer(name), Message: "is required"})
+		}
+	}
+	names := make([]string, 0, len(value))
+	for name := range value {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		member, ok := c.members[name]
+		if ok {
+			found = append(found, member.check(pointer+shared.Pointer(name), value[name])...)
+			continue
+		}
+		message := "is not a parameter of this task"
+		for known := range c.members {
+			if strings.EqualFold(known, name) {
+				message += "; \"" + known + "\" is spelt so"
+			}
+		}
+		found = append(found, shared.Violation{Pointer: pointer + shared.Pointer(name), Message: message})
+	}
+	return found
+}
+
+// explain says what a schema demands, in words.
+func explain(s *jsonschema.Schema) string {
+	if len(s.Enum) > 0 {
+		var values []string
+		for _, v := range s.Enum {
+			values = append(values, fmt.Sprint(v))
+		}
+		return "must be one of " + strings.Join(values, ", ")
+	}
+	switch s.Type {
+	case "string":
+		switch {
+		case slices.Contains([]string{md5OrEmpty, md5Only}, s.Pattern):
+			return "must be an MD5: 32 hexadecimal digits" + orEmpty(s.Pattern == md5OrEmpty)
+		case s.Pattern == sha256OrEmpty:
+			return "must be a SHA-256: 64 hexadecimal digits" + orEmpty(true)
+		case s.MaxLength != nil:
+			low := 0
+			if s.MinLength != nil {
+				low = *s.MinLength
+			}
+			return fmt.Sprintf("must be a string of %d to %d characters", low, *s.MaxLength)
+		}
+		return "must be a string"
+	case "boolean":
+		return "must be true or false"
+	case "array":
+		if s.MinItems != nil && s.MaxItems != nil {
+			return fmt.Sprintf("must be an array of %d to %d items", *s.MinItems, *s.MaxItems)
+		}
+		return "must be an array"
+	case "object":
+		return "must be an object"
+	}
+	return "must be of type " + s.Type
+}
+
+func orEmpty(allowed bool) string {
+	if allowed {
+		return ", or empty"
+	}
+	return ""
+}
