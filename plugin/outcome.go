@@ -1,0 +1,97 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+
+	"github.com/kes-respond/kes-respond/plugin/ksc"
+	"github.com/kes-respond/kes-respond/shared"
+)
+
+// result is the one place that fills in what every result repeats.
+func (o *order) result(outcome shared.Outcome, e *shared.Error) shared.Result {
+	r := shared.Result{Outcome: outcome, Task: o.request.Task, TargetHost: o.request.TargetHost, Error: e}
+	if o.host.ID != "" {
+		host := o.host
+		r.Host = &host
+	}
+	if e != nil {
+		r.Message = e.Message
+	}
+	return r
+}
+
+func (o *order) refused(e *shared.Error) shared.Result { return o.result(shared.Refused, e) }
+
+// notSent ends a request of which nothing has left for the host: refused where
+// we know better than to ask, cancelled where the caller took it back, failed
+// where KSC could not be asked.
+func (o *order) notSent(ctx context.Context, err error) shared.Result {
+	var refusal *shared.Error
+	switch {
+	case errors.As(err, &refusal):
+		return o.refused(refusal)
+	case errors.Is(ctx.Err(), context.Canceled):
+		return o.result(shared.Cancelled, &shared.Error{Code: shared.CancelledCode, Message: "cancelled before anything was sent"})
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return o.result(shared.Failed, &shared.Error{
+			Code: shared.Timeout, Message: "the time ran out before anything was sent", Retryable: true,
+			Assistance: "Send it again, with a longer timeout if KSC is slow.", Upstream: fromKSC(err).Upstream,
+		})
+	}
+	return o.result(shared.Failed, fromKSC(err))
+}
+
+func journalError(err error) *shared.Error {
+	return &shared.Error{
+		Code: shared.Journal, Message: "the ledger cannot record the request, so nothing was sent: " + err.Error(), Retryable: true,
+	}
+}
+
+// meaning is what a kind of KSC error is called in the contract, whether the
+// same request may succeed later, and what the person can do.
+type meaning struct {
+	code       shared.Code
+	retryable  bool
+	assistance string
+}
+
+func meaningOf(k ksc.Kind) meaning {
+	switch k {
+	case ksc.KindUnreachable:
+		return meaning{shared.Unreachable, true, "Check kscHost and kscPort (13299 unless changed), the route, and a proxy or firewall between."}
+	case ksc.KindTLS:
+		return meaning{shared.TLS, false, "Compare the certificate on the Administration Server, then set kscCert to the CA, to that certificate or to its SHA-256."}
+	case ksc.KindLogin, ksc.KindSession:
+		return meaning{shared.Login, false, "Check kscUser, kscPassword, kscDomain and kscInternalUser. KSC does not tell a wrong password from a blocked account."}
+	case ksc.KindLocked:
+		return meaning{shared.Locked, false, "The account is blocked after wrong passwords: unblock it in KSC, then mend the password here before trying again."}
+	case ksc.KindSecondFactor:
+		return meaning{shared.SecondFactor, false, "Exclude this account from two-step verification in KSC; a program cannot answer it."}
+	case ksc.KindDenied:
+		return meaning{shared.Denied, false, "The account lacks a right in KSC. Which one AddIncident needs is not documented; try a role that may read and modify the host's group."}
+	case ksc.KindUnavailable:
+		return meaning{shared.KSCUnavailable, true, "KSC is starting, stopping or suspended; try again in a minute."}
+	case ksc.KindLimit:
+		return meaning{shared.KSCLimit, true, "KSC reports that a limit is exceeded."}
+	case ksc.KindTimeout, ksc.KindCanceled:
+		return meaning{shared.Timeout, true, "KSC did not answer in time."}
+	case ksc.KindBadAnswer:
+		return meaning{shared.BadAnswer, false, "Something that is not KSC may be answering at this address, such as a proxy."}
+	}
+	return meaning{shared.KSCError, false, ""}
+}
+
+// fromKSC puts an error of the KSC client into the contract's words.
+func fromKSC(err error) *shared.Error {
+	var e *ksc.Error
+	if !errors.As(err, &e) {
+		return &shared.Error{Code: shared.Internal, Message: err.Error()}
+	}
+	m := meaningOf(e.Kind)
+	out := &shared.Error{Code: m.code, Message: e.Error(), Retryable: m.retryable, Assistance: m.assistance}
+	if e.Code != 0 || e.Module != "" {
+		out.Upstream = &shared.Upstream{Module: e.Module, Code: e.Code, Message: e.Message}
+	}
+	return out
+}

@@ -1,0 +1,136 @@
+// Package plugin carries out the nine response tasks: it is the
+// implementation of shared.Responder that every carrier serves. Respond, in
+// respond.go, reads from top to bottom as what happens to a request.
+package plugin
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"sort"
+	"strings"
+	"sync"
+
+	"github.com/kes-respond/kes-respond/plugin/guard"
+	"github.com/kes-respond/kes-respond/plugin/journal"
+	"github.com/kes-respond/kes-respond/plugin/ksc"
+	"github.com/kes-respond/kes-respond/plugin/task"
+	"github.com/kes-respond/kes-respond/shared"
+)
+
+// Name is what the program calls itself.
+const Name = "kes-respond"
+
+// Config is all that a Plugin depends on. Nothing below cmd reads flags or
+// the environment: it is all here.
+type Config struct {
+	Version string
+	Servers map[string]ksc.Config // by the name that requests use
+	Default string                // the server of a request that names none; needed where there are several
+	Area    string                // responseEventIncidentArea where a request has none; "" is shared.DefaultArea
+	Policy  guard.Policy
+	Journal *journal.Journal // nil keeps nothing
+}
+
+// Plugin is the implementation of shared.Responder. It may be used from
+// several goroutines; requests run side by side.
+type Plugin struct {
+	config  Config
+	servers map[string]*ksc.Client
+	running sync.WaitGroup
+	closing context.Context // ends when Close stops waiting
+	stop    context.CancelFunc
+}
+
+var _ shared.Responder = (*Plugin)(nil)
+
+// New makes a Plugin. It opens no connection and reads no file. Requests end
+// when ctx does.
+func New(ctx context.Context, c Config) (*Plugin, error) {
+	if c.Area == "" {
+		c.Area = shared.DefaultArea
+	}
+	if err := shared.CheckArea(c.Area); err != nil {
+		return nil, fmt.Errorf("area %q: %w", c.Area, err)
+	}
+	if c.Journal == nil {
+		c.Journal = &journal.Journal{}
+	}
+	if c.Default == "" && len(c.Servers) == 1 {
+		for name := range c.Servers {
+			c.Default = name
+		}
+	}
+	p := &Plugin{config: c, servers: map[string]*ksc.Client{}}
+	for name, config := range c.Servers {
+		client, err := ksc.New(config)
+		if err != nil {
+			return nil, fmt.Errorf("server %q: %w", name, err)
+		}
+		p.servers[name] = client
+	}
+	p.closing, p.stop = context.WithCancel(ctx)
+	return p, nil
+}
+
+// Close waits for running requests until ctx ends, cancels those that are
+// left, and ends the sessions at KSC. What was sent is recorded to its end
+// even then, within the bound of sendBound.
+func (p *Plugin) Close(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() {
+		p.running.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+	p.stop()
+	<-done
+	var errs []error
+	for _, client := range p.servers {
+		errs = append(errs, client.Close(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// Describe says what the tasks take and do.
+func (p *Plugin) Describe(_ context.Context, name string) (shared.Description, error) {
+	d := shared.Description{Protocol: shared.Protocol, Name: Name, Version: p.config.Version}
+	if name == "" {
+		for _, t := range task.All() {
+			d.Tasks = append(d.Tasks, describe(t))
+		}
+		return d, nil
+	}
+	t, ok := task.Lookup(name)
+	if !ok {
+		return d, unknownTask(name)
+	}
+	one := describe(t)
+	one.Schema, one.Sample, one.Hints = t.Schema(), SampleRequest(t), t.Hints()
+	d.Tasks = []shared.TaskDescription{one}
+	return d, nil
+}
+
+func describe(t *task.Task) shared.TaskDescription {
+	digest := sha256.Sum256(t.Schema())
+	return shared.TaskDescription{
+		Name: t.Name, Summary: t.Summary, Effects: t.Effects(), Digest: hex.EncodeToString(digest[:]),
+	}
+}
+
+func unknownTask(name string) *shared.Error {
+	var names []string
+	for _, t := range task.All() {
+		names = append(names, t.Name)
+		if strings.EqualFold(t.Name, name) {
+			return shared.Refuse(shared.Violation{Pointer: "/task", Message: "is no task; \"" + t.Name + "\" is spelt so"})
+		}
+	}
+	sort.Strings(names)
+	return shared.Refuse(shared.Violation{Pointer: "/task", Message: "is no task; the tasks are " + strings.Join(names, ", ")})
+}

@@ -1,0 +1,86 @@
+package plugin
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/kes-respond/kes-respond/plugin/ksc"
+	"github.com/kes-respond/kes-respond/shared"
+)
+
+// resolve finds the one host that a name means. None or several is a refusal
+// that lists them: to guess between two hosts is to isolate the wrong one.
+func resolve(ctx context.Context, c *ksc.Client, name, lookup string) (shared.Host, error) {
+	switch lookup {
+	case shared.LookupNever:
+		return shared.Host{ID: name}, nil
+	case shared.LookupID, shared.LookupAuto:
+		h, err := c.Host(ctx, name)
+		if err == nil {
+			return known(h), nil
+		}
+		if !ksc.IsNotFound(err) {
+			return shared.Host{}, err
+		}
+		if lookup == shared.LookupID {
+			return shared.Host{}, notFound(lookup)
+		}
+	}
+	found, err := c.FindHosts(ctx, lookupBy(lookup), name, shared.MaxListed)
+	if err != nil {
+		return shared.Host{}, err
+	}
+	switch len(found) {
+	case 0:
+		return shared.Host{}, notFound(lookup)
+	case 1:
+		return known(found[0]), nil
+	}
+	return shared.Host{}, ambiguous(found)
+}
+
+func lookupBy(lookup string) ksc.By {
+	switch lookup {
+	case shared.LookupDNS:
+		return ksc.ByDNS
+	case shared.LookupFQDN:
+		return ksc.ByFQDN
+	case shared.LookupNetBIOS:
+		return ksc.ByNetBIOS
+	case shared.LookupIP:
+		return ksc.ByIP
+	}
+	return ksc.ByAny
+}
+
+func known(h ksc.Host) shared.Host { return shared.Host{ID: h.ID, Name: h.DisplayName} }
+
+func notFound(lookup string) *shared.Error {
+	return &shared.Error{
+		Code:    shared.HostNotFound,
+		Message: "KSC knows no such host (hostLookup " + lookup + "); nothing was sent",
+		Assistance: "Check the name in the console. An id, DNS name, FQDN or NetBIOS name is looked up by itself; " +
+			"an address only with hostLookup \"ip\".",
+	}
+}
+
+func ambiguous(found []ksc.Host) *shared.Error {
+	e := &shared.Error{
+		Code:       shared.HostAmbiguous,
+		Message:    fmt.Sprintf("%d hosts in KSC answer to this name; nothing was sent", len(found)),
+		Assistance: "Send it again with the id of the one you mean as targetHost.",
+	}
+	if len(found) > shared.MaxListed {
+		e.Message = fmt.Sprintf("more than %d hosts in KSC answer to this name; nothing was sent", shared.MaxListed)
+		e.Omitted = len(found) - shared.MaxListed
+		found = found[:shared.MaxListed]
+	}
+	for _, h := range found {
+		c := shared.Candidate{ID: h.ID, Name: h.DisplayName, FQDN: h.FQDN}
+		if h.IPv4.IsValid() {
+			c.IPv4 = h.IPv4.String()
+		}
+		e.Candidates = append(e.Candidates, c)
+	}
+	return e
+}

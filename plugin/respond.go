@@ -1,0 +1,279 @@
+package plugin
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/kes-respond/kes-respond/plugin/guard"
+	"github.com/kes-respond/kes-respond/plugin/journal"
+	"github.com/kes-respond/kes-respond/plugin/ksc"
+	"github.com/kes-respond/kes-respond/plugin/task"
+	"github.com/kes-respond/kes-respond/shared"
+)
+
+// order is a request on its way: each stage of Respond adds what it found.
+type order struct {
+	request shared.Request
+	server  string
+	client  *ksc.Client
+	task    *task.Task
+	params  task.Params
+	host    shared.Host
+	body    string
+	claim   *journal.Claim
+}
+
+// Respond carries out one request: parse, resolve, decide, claim, send. It
+// never lets an error pass for a success: what is not known is unknown.
+func (p *Plugin) Respond(ctx context.Context, r shared.Request, emit func(shared.Event)) shared.Result {
+	p.running.Add(1)
+	defer p.running.Done()
+	ctx, cancel := p.bounded(ctx, r)
+	defer cancel()
+
+	o, refusal := p.parse(r)
+	if refusal != nil {
+		return o.refused(refusal)
+	}
+	var err error
+	if o.host, err = resolve(ctx, o.client, r.TargetHost, r.HostLookup); err != nil {
+		return o.notSent(ctx, err)
+	}
+	o.body = task.Body(o.host.ID, o.task.Name, o.params.JSON(), p.area(r))
+	decision := p.config.Policy.Decide(guard.Question{Task: o.task.Name, Effects: o.params.Effects(), Host: o.host})
+	if r.DryRun {
+		return o.planned(decision, emit)
+	}
+	if o.claim, err = p.config.Journal.Claim(ctx, o.entry(decision)); err != nil {
+		return o.refused(journalError(err))
+	}
+	if !decision.Allowed {
+		return o.refused(&shared.Error{Code: decision.Code, Message: decision.Reason})
+	}
+	emit(shared.Event{Accepted: &shared.Accepted{Host: o.host}})
+	for _, w := range o.params.Warnings() {
+		emit(shared.Event{Progress: &shared.Progress{Stage: shared.StageWarning, Message: w}})
+	}
+	if err := o.client.Open(ctx); err != nil {
+		return o.notSent(ctx, err)
+	}
+	return o.send(ctx, emit)
+}
+
+// bounded is ctx with the request's own time limit; it ends early when the
+// Plugin is closed.
+func (p *Plugin) bounded(ctx context.Context, r shared.Request) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, r.TimeLimit())
+	unhook := context.AfterFunc(p.closing, cancel)
+	return ctx, func() { unhook(); cancel() }
+}
+
+// parse checks all of the request that can be checked without asking anyone,
+// and names all that is wrong at once.
+func (p *Plugin) parse(r shared.Request) (*order, *shared.Error) {
+	o := &order{request: r}
+	violations := notCarriedOut(r)
+	var ok bool
+	if o.task, ok = task.Lookup(r.Task); !ok {
+		violations = append(violations, unknownTask(r.Task).Violations...)
+	} else {
+		var found []shared.Violation
+		o.params, found = o.task.Parse(r.Params)
+		violations = append(violations, found...)
+	}
+	var missing *shared.Violation
+	if o.server, o.client, missing = p.server(r.Server); missing != nil && !o.needsNoServer(p) {
+		violations = append(violations, *missing)
+	}
+	if len(violations) > 0 {
+		return o, shared.Refuse(violations...)
+	}
+	return o, nil
+}
+
+// needsNoServer says that a request can be planned before anything is
+// configured: a dry run that looks nothing up.
+func (o *order) needsNoServer(p *Plugin) bool {
+	r := o.request
+	return len(p.servers) == 0 && r.Server == "" && r.DryRun && r.HostLookup == shared.LookupNever
+}
+
+// notCarriedOut refuses the members that this version knows and does not
+// carry out yet: to ignore one would be to promise what is not kept.
+func notCarriedOut(r shared.Request) []shared.Violation {
+	var found []shared.Violation
+	for _, m := range []struct {
+		name string
+		used bool
+	}{
+		{"wait", r.Wait == shared.WaitDone},
+		{"idempotencyKey", r.IdempotencyKey != ""},
+		{"allowDuplicate", r.AllowDuplicate},
+		{"connection", r.Connection != nil},
+		{"actor", r.Actor != ""},
+		{"reason", r.Reason != ""},
+		{"caseId", r.CaseID != ""},
+	} {
+		if m.used {
+			found = append(found, shared.Violation{Pointer: shared.Pointer(m.name), Message: "is not carried out by this version; leave it out"})
+		}
+	}
+	return found
+}
+
+// server finds the configured server that a request means.
+func (p *Plugin) server(name string) (string, *ksc.Client, *shared.Violation) {
+	asked := name
+	if name == "" {
+		name = p.config.Default
+	}
+	if client, ok := p.servers[name]; ok {
+		return name, client, nil
+	}
+	message := "names no configured server"
+	switch {
+	case len(p.servers) == 0:
+		message = "no server is configured; set kscHost, kscUser and kscPassword, or a configuration file"
+	case asked == "":
+		message = "is needed: several servers are configured and none is the default"
+	}
+	return name, nil, &shared.Violation{Pointer: "/server", Message: message}
+}
+
+func (p *Plugin) area(r shared.Request) string {
+	if r.ResponseEventIncidentArea != "" {
+		return r.ResponseEventIncidentArea
+	}
+	return p.config.Area
+}
+
+func (o *order) entry(d guard.Decision) journal.Entry {
+	return journal.Entry{
+		ID: o.request.ID, Server: o.server, Task: o.task.Name, HostID: o.host.ID,
+		Effects: o.params.Effects(), Digest: o.digest(), Allowed: d.Allowed, Rule: d.Rule, Reason: d.Reason,
+	}
+}
+
+func (o *order) digest() string {
+	sum := sha256.Sum256([]byte(o.body))
+	return hex.EncodeToString(sum[:])
+}
+
+// planned is the end of a dry run: everything but the sending.
+func (o *order) planned(d guard.Decision, emit func(shared.Event)) shared.Result {
+	if !d.Allowed {
+		return o.refused(&shared.Error{Code: d.Code, Message: d.Reason})
+	}
+	emit(shared.Event{Accepted: &shared.Accepted{Host: o.host}})
+	plan := &shared.Plan{
+		BodySHA256: o.digest(), BodyBytes: len(o.body), Decision: d.Reason, Warnings: o.params.Warnings(),
+	}
+	if !o.params.Sensitive() {
+		plan.Body = o.body
+	}
+	result := o.result(shared.Planned, nil)
+	result.Plan = plan
+	result.Message = "dry run: nothing was sent"
+	return result
+}
+
+// The bounds of the part that no cancel may split.
+const (
+	sendBound = 40 * time.Second // AddIncident and UpdateIncident together
+	addBound  = 30 * time.Second // AddIncident alone
+)
+
+// send adds the incident and does its second step. From here to the end
+// neither a cancel nor the caller's timeout counts, and no event is emitted
+// in between: a half sent request helps nobody.
+func (o *order) send(ctx context.Context, emit func(shared.Event)) shared.Result {
+	if ctx.Err() != nil {
+		return o.notSent(ctx, ctx.Err())
+	}
+	if err := o.claim.Sending(); err != nil {
+		return o.refused(journalError(err))
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendBound)
+	defer cancel()
+
+	incident, result := o.addIncident(ctx)
+	if incident == nil {
+		o.claim.Ended(result.Outcome)
+		return result
+	}
+	result.Undo = o.undo()
+	id, _ := strconv.ParseInt(incident.ID, 10, 64)
+	unrecorded := o.claim.Stored(id)
+	if err := o.updateIncident(ctx, id); err != nil {
+		result.Outcome, result.Error = shared.Pending, fromKSC(err)
+		result.Message = "KSC has stored the incident, but did not confirm its second step (UpdateIncident); whether it acts on it is not known"
+	} else {
+		unrecorded = errors.Join(unrecorded, o.claim.Updated())
+	}
+	unrecorded = errors.Join(unrecorded, o.claim.Ended(result.Outcome))
+	if unrecorded != nil {
+		result.Message += "; the ledger could not record all of it: " + unrecorded.Error()
+	}
+	emit(shared.Event{Progress: &shared.Progress{Stage: shared.StageSubmitted, Incident: incident}})
+	return result
+}
+
+// addIncident returns the incident, or nil and the result that ends the request.
+func (o *order) addIncident(ctx context.Context) (*shared.Incident, shared.Result) {
+	added := time.Now().UTC().Truncate(time.Second)
+	addCtx, cancel := context.WithTimeout(ctx, addBound)
+	defer cancel()
+	id, err := o.client.AddIncident(addCtx, ksc.Incident{Severity: severity, Added: added, Body: o.body, Host: o.host.ID})
+	if err == nil {
+		incident := &shared.Incident{Server: o.server, ID: strconv.FormatInt(id, 10), AddedAt: &added}
+		result := o.result(shared.Submitted, nil)
+		result.Incident = incident
+		result.Message = "KSC has stored the request; that a host has acted on it is not known yet"
+		return incident, result
+	}
+	problem := fromKSC(err)
+	var e *ksc.Error
+	if errors.As(err, &e) && e.Delivery != ksc.Unknown {
+		return nil, o.result(shared.Failed, problem)
+	}
+	problem.Assistance = strings.TrimSpace("The incident may exist. Look in the console for a task named [Response] for this host before sending it again. " + problem.Assistance)
+	problem.Retryable = false
+	result := o.result(shared.Unknown, problem)
+	result.Message = fmt.Sprintf("AddIncident was sent at %s and its answer was lost: the task may run", added.Format(time.RFC3339))
+	return nil, result
+}
+
+// severity is what the help page's sample sends: 2, warning.
+const severity = 2
+
+// updateIncident may be repeated, so it is tried again while time is left and
+// KSC has not said no.
+func (o *order) updateIncident(ctx context.Context, id int64) error {
+	for _, pause := range []time.Duration{200 * time.Millisecond, time.Second, 3 * time.Second, 0} {
+		err := o.client.UpdateIncident(ctx, id, o.host.ID, false)
+		var e *ksc.Error
+		if err == nil || pause == 0 || errors.As(err, &e) && e.Delivery == ksc.Answered && e.Kind != ksc.KindUnavailable {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause):
+		}
+	}
+	return nil
+}
+
+func (o *order) undo() *shared.Undo {
+	name, params, ok := o.params.Undo()
+	if !ok {
+		return nil
+	}
+	return &shared.Undo{Task: name, Params: params}
+}
