@@ -1,0 +1,159 @@
+package main
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	module  = "github.com/kes-respond/kes-respond/"
+	toplike = "../.."
+)
+
+// mayImport is who may import whom of ours. A package that stands here with
+// nothing imports nothing of ours; one that does not stand here is new and
+// wants a line.
+var mayImport = map[string][]string{
+	"shared":             nil,
+	"manifest":           nil,
+	"plugin/ksc":         nil,
+	"plugin/ksc/ksctest": nil,
+	"shared/jsonl":       {"shared"},
+	"shared/sharedtest":  {"shared"},
+	"plugin/task":        {"shared", "manifest"},
+	"plugin/guard":       {"shared"},
+	"plugin/journal":     {"shared"},
+	"plugin":             {"shared", "manifest", "plugin/task", "plugin/guard", "plugin/journal", "plugin/ksc"},
+	"manifest/gen":       {"plugin/task", "shared"},
+	"cmd/ksc-emulator":   {"plugin/ksc/ksctest"},
+	"cmd/kes-respond":    {"shared", "shared/jsonl", "manifest", "plugin", "plugin/task", "plugin/ksc", "plugin/guard", "plugin/journal"},
+}
+
+// source is one Go file of ours that is no test.
+type source struct {
+	pkg  string
+	path string
+	file *ast.File
+}
+
+func sources(t *testing.T) []source {
+	t.Helper()
+	var all []source
+	err := filepath.WalkDir(toplike, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.Contains(path, "testdata") {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
+		rel, _ := filepath.Rel(toplike, filepath.Dir(path))
+		all = append(all, source{filepath.ToSlash(rel), path, file})
+		return err
+	})
+	require.NoError(t, err)
+	require.NotEmpty(t, all)
+	return all
+}
+
+func TestImportsKeepTheTable(t *testing.T) {
+	for _, s := range sources(t) {
+		allowed, known := mayImport[s.pkg]
+		assert.True(t, known, "%s: package %s stands in no line of the import table", s.path, s.pkg)
+		for _, i := range s.file.Imports {
+			path, err := strconv.Unquote(i.Path.Value)
+			require.NoError(t, err)
+			if ours, ok := strings.CutPrefix(path, module); ok {
+				assert.Contains(t, allowed, ours, "%s: %s may not import %s", s.path, s.pkg, ours)
+			}
+			if strings.Contains(path, "invopop/jsonschema") {
+				assert.Equal(t, "manifest/gen", s.pkg, "%s: only the generator reflects schemas", s.path)
+			}
+			if s.pkg == "shared" || s.pkg == "shared/jsonl" {
+				assert.True(t, strings.HasPrefix(path, module) || !strings.Contains(path, "."), "%s: %s rests on the standard library", s.path, path)
+			}
+		}
+	}
+}
+
+// TestBelowCmdNobodyTouchesTheProcess keeps flags, environment, standard
+// streams and rootless contexts in cmd, and file writing in the journal.
+func TestBelowCmdNobodyTouchesTheProcess(t *testing.T) {
+	forbidden := regexp.MustCompile(`^(os\.(Getenv|LookupEnv|Environ|Args|Stdin|Stdout|Stderr|Exit|Create|WriteFile|OpenFile|Mkdir|MkdirAll|Rename|Remove)|context\.(Background|TODO)|flag\..*|fmt\.(Print|Println|Printf)|http\.ProxyFromEnvironment|http\.DefaultTransport|http\.DefaultClient|log\.(Print|Println|Printf|Fatal|Fatalf))$`)
+	for _, s := range sources(t) {
+		if strings.HasPrefix(s.pkg, "cmd/") || s.pkg == "manifest/gen" {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			if x, ok := sel.X.(*ast.Ident); ok {
+				name := x.Name + "." + sel.Sel.Name
+				assert.False(t, forbidden.MatchString(name), "%s: %s below cmd", s.path, name)
+			}
+			return true
+		})
+	}
+}
+
+func TestEveryPackageAndExportedNameHasAComment(t *testing.T) {
+	documented := map[string]bool{}
+	packages := map[string]bool{}
+	for _, s := range sources(t) {
+		packages[s.pkg] = true
+		documented[s.pkg] = documented[s.pkg] || s.file.Doc != nil
+		for _, d := range s.file.Decls {
+			switch d := d.(type) {
+			case *ast.FuncDecl:
+				if d.Name.IsExported() && receiverExported(d) {
+					assert.NotNil(t, d.Doc, "%s: %s has no comment", s.path, d.Name.Name)
+				}
+			case *ast.GenDecl:
+				for _, spec := range d.Specs {
+					if ts, ok := spec.(*ast.TypeSpec); ok && ts.Name.IsExported() {
+						assert.True(t, d.Doc != nil || ts.Doc != nil, "%s: %s has no comment", s.path, ts.Name.Name)
+					}
+				}
+			}
+		}
+	}
+	for p := range packages {
+		assert.True(t, documented[p], "package %s has no comment", p)
+	}
+}
+
+func receiverExported(d *ast.FuncDecl) bool {
+	if d.Recv == nil {
+		return true
+	}
+	star := d.Recv.List[0].Type
+	if s, ok := star.(*ast.StarExpr); ok {
+		star = s.X
+	}
+	if g, ok := star.(*ast.IndexExpr); ok {
+		star = g.X
+	}
+	id, ok := star.(*ast.Ident)
+	return ok && id.IsExported()
+}
+
+func TestModuleIsTidy(t *testing.T) {
+	cmd := exec.Command("go", "mod", "tidy", "-diff")
+	cmd.Dir = toplike
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, string(out))
+	mod, err := os.ReadFile(filepath.Join(toplike, "go.mod"))
+	require.NoError(t, err)
+	require.NotContains(t, string(mod), "replace", "a replaced module is not what others get")
+}

@@ -1,0 +1,40 @@
+// Command kes-respond carries out the EDR response tasks of Kaspersky Endpoint
+// Security through Kaspersky Security Center: as JSON lines over standard
+// input and output (serve), or one task at a time from a command line.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// version is set by the linker; see the Makefile.
+var version = "unknown"
+
+func main() { os.Exit(run(process())) }
+
+// surroundings are all that the program takes from its process, so that a
+// test can be one.
+type surroundings struct {
+	args       []string // with the program's name
+	in         io.Reader
+	out, err   io.Writer
+	getenv     func(string) string
+	executable string // resolved path of the binary; "" where unknown
+	terminal   bool   // out is a terminal
+}
+
+func process() (context.Context, surroundings) {
+	signal.Ignore(syscall.SIGPIPE) // a reader that goes away must not end a task half way
+	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	executable, _ := os.Executable()
+	info, err := os.Stdout.Stat()
+	return ctx, surroundings{
+		args: os.Args, in: os.Stdin, out: os.Stdout, err: os.Stderr,
+		getenv: os.Getenv, executable: executable,
+		terminal: err == nil && info.Mode()&os.ModeCharDevice != 0,
+	}
+}

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kes-respond/kes-respond/plugin"
+	"github.com/kes-respond/kes-respond/plugin/task"
+	"github.com/kes-respond/kes-respond/shared"
+)
+
+// taskFlags are the flags of one task command. Those of the parameters come
+// from the task's schema, under the help page's names.
+type taskFlags struct {
+	task       *task.Task
+	common     settingsFlags
+	output     *once
+	targetHost *once
+	params     *once
+	members    []paramFlag
+	texts      map[string]*once // envelope members that are text
+	dryRun     *once
+}
+
+// paramFlag is one parameter's flag.
+type paramFlag struct {
+	param param
+	value *once
+}
+
+func taskCommand(s surroundings, t *task.Task) *cobra.Command {
+	f := &taskFlags{task: t, texts: map[string]*once{}}
+	c := &cobra.Command{
+		Use: t.Name, Short: t.Summary, Long: t.Help, GroupID: "tasks", Args: noWords,
+		Example: "  " + exampleLine(t),
+		RunE:    func(c *cobra.Command, _ []string) error { return f.run(c.Context(), s) },
+	}
+	flags := c.Flags()
+	flags.SortFlags = false
+	f.targetHost = stringFlag(flags, "targetHost", "host: its KSC id, or a name to look up (required)")
+	for _, p := range paramsOf(t) {
+		f.members = append(f.members, paramFlag{p, checkedFlag(flags, p.name, p.kind, p.help(t), p.check)})
+	}
+	f.params = stringFlag(flags, "params", "all parameters as JSON, instead of the flags above")
+	f.texts["hostLookup"] = checkedFlag(flags, "hostLookup", "how", "auto, id, dns, fqdn, netbios, ip or never (default auto)",
+		oneOf(shared.LookupAuto, shared.LookupID, shared.LookupDNS, shared.LookupFQDN, shared.LookupNetBIOS, shared.LookupIP, shared.LookupNever))
+	f.dryRun = checkedFlag(flags, "dryRun", "bool", "true: do everything but the sending", isBool)
+	f.texts["wait"] = checkedFlag(flags, "wait", "until", "submit: until KSC has stored the request (default)", oneOf(shared.WaitSubmit, shared.WaitDone))
+	f.texts["timeout"] = stringFlag(flags, "timeout", "time for the whole request, such as 90s (default 60s)")
+	area := stringFlag(flags, "responseEventIncidentArea", "name of the calling application, part of the console task's name (default KUMA)")
+	flags.Var(area, "area", "short for --responseEventIncidentArea")
+	f.texts["responseEventIncidentArea"] = area
+	f.texts["idempotencyKey"] = stringFlag(flags, "idempotencyKey", "not carried out by this version")
+	flags.Lookup("idempotencyKey").Hidden = true
+	f.common.add(flags)
+	f.output = checkedFlag(flags, "output", "form", "json or text (default: text on a terminal)", oneOf("json", "text"))
+	return c
+}
+
+func (f *taskFlags) run(ctx context.Context, s surroundings) error {
+	line, err := f.request()
+	if err != nil {
+		return err
+	}
+	r, refusal := shared.ParseRequest(line)
+	out := newOutput(s, f.output.value)
+	if refusal != nil {
+		return out.end(r, shared.Result{Outcome: shared.Refused, Task: r.Task, TargetHost: r.TargetHost, Error: refusal, Message: refusal.Message})
+	}
+	return withPlugin(ctx, s, f.common, func(p *plugin.Plugin, _ settings) error {
+		return out.end(r, p.Respond(ctx, r, out.emitter(r.ID)))
+	})
+}
+
+// request writes the same line that a caller of serve would send, so that
+// both are checked by the same code.
+func (f *taskFlags) request() ([]byte, error) {
+	if !f.targetHost.set {
+		return nil, usage("%s: --targetHost is required", f.task.Name)
+	}
+	params, err := f.paramsJSON()
+	if err != nil {
+		return nil, err
+	}
+	members := map[string]any{"task": f.task.Name, "targetHost": f.targetHost.value, "params": params}
+	for name, o := range f.texts {
+		if o.set {
+			members[name] = o.value
+		}
+	}
+	if f.common.server.set {
+		members["server"] = f.common.server.value
+	}
+	if f.dryRun.set {
+		members["dryRun"] = f.dryRun.value == "true"
+	}
+	return json.Marshal(members)
+}
+
+func (f *taskFlags) paramsJSON() (json.RawMessage, error) {
+	given := map[string]json.RawMessage{}
+	for _, m := range f.members {
+		value, err := m.json(f.task)
+		if err != nil {
+			return nil, usage("--%s: %w", m.param.name, err)
+		}
+		if value != nil {
+			given[m.param.name] = value
+		}
+	}
+	if f.params.set {
+		for _, m := range f.members {
+			if m.value.set {
+				return nil, usage("--params and --%s exclude each other", m.param.name)
+			}
+		}
+		if !json.Valid([]byte(f.params.value)) {
+			return nil, usage("--params is no JSON")
+		}
+		return json.RawMessage(f.params.value), nil
+	}
+	var one any = given
+	if isArray(f.task) {
+		one = []any{given}
+	}
+	data, err := json.Marshal(one)
+	return data, err
+}
+
+// json is the parameter's value as JSON, or nil where it is left out. A text
+// that the schema allows to be empty may be left out on the command line.
+func (m paramFlag) json(t *task.Task) (json.RawMessage, error) {
+	switch {
+	case m.value.set && m.param.name == t.LoadMember():
+		text, err := load(t, m.value.value)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(text)
+	case m.value.set && m.param.text():
+		return json.Marshal(m.value.value)
+	case m.value.set:
+		return json.RawMessage(m.value.value), nil
+	case m.param.required && m.param.mayBeEmpty:
+		return json.RawMessage(`""`), nil
+	}
+	return nil, nil
+}
+
+// load reads a file for a parameter that is base64 in a request: a ZIP, one
+// .ioc or .xml file, or a folder of those.
+func load(t *task.Task, path string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	paths := []string{path}
+	if info.IsDir() {
+		if paths, err = indicators(path); err != nil {
+			return "", err
+		}
+	}
+	var files []task.File
+	for _, p := range paths {
+		if info, err := os.Stat(p); err != nil {
+			return "", err
+		} else if info.Size() > shared.MaxRequestBytes {
+			return "", fmt.Errorf("%s has %d bytes; at most %d fit into a request", p, info.Size(), shared.MaxRequestBytes)
+		}
+		data, err := os.ReadFile(p)
+		if err != nil {
+			return "", err
+		}
+		files = append(files, task.File{Name: filepath.Base(p), Data: data})
+	}
+	return t.Load(files)
+}
+
+func indicators(folder string) ([]string, error) {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, err
+	}
+	var paths []string
+	for _, e := range entries {
+		if ext := strings.ToLower(filepath.Ext(e.Name())); ext == ".ioc" || ext == ".xml" {
+			paths = append(paths, filepath.Join(folder, e.Name()))
+		}
+	}
+	if len(paths) == 0 {
+		return nil, fmt.Errorf("%s holds no .ioc or .xml file", folder)
+	}
+	sort.Strings(paths)
+	return paths, nil
+}

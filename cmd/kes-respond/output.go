@@ -1,0 +1,139 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/kes-respond/kes-respond/shared"
+)
+
+// output shows the events of one request, as JSON lines or for people.
+type output struct {
+	out  io.Writer
+	json bool
+	seq  int64
+	err  error
+}
+
+func newOutput(s surroundings, form string) *output {
+	return &output{out: s.out, json: form == "json" || form == "" && !s.terminal}
+}
+
+func (o *output) emitter(id shared.ID) func(shared.Event) {
+	return func(e shared.Event) {
+		e.ID = id
+		o.show(e)
+	}
+}
+
+func (o *output) show(e shared.Event) {
+	e.Time, e.Seq = time.Now().UTC(), o.seq
+	o.seq++
+	if !o.json {
+		_, err := io.WriteString(o.out, textOf(e))
+		o.keep(err)
+		return
+	}
+	line, err := shared.EventLine(e)
+	if err == nil {
+		_, err = o.out.Write(line)
+	}
+	o.keep(err)
+}
+
+func (o *output) keep(err error) {
+	if o.err == nil {
+		o.err = err
+	}
+}
+
+// end shows the result and turns it into the exit code.
+func (o *output) end(r shared.Request, result shared.Result) error {
+	o.show(shared.Event{ID: r.ID, Result: &result})
+	code := result.Exit()
+	if o.err != nil {
+		return &exitError{code, fmt.Errorf("the result could not be written (%w); it was: %s", o.err, result.Outcome)}
+	}
+	if code == shared.ExitOK {
+		return nil
+	}
+	return &exitError{code: code}
+}
+
+// textOf is an event for people: every line begins with what it is. Values
+// from outside cannot forge a line or move the cursor.
+func textOf(e shared.Event) string {
+	var b strings.Builder
+	switch {
+	case e.Accepted != nil:
+		line(&b, "accepted", "host "+hostText(e.Accepted.Host))
+	case e.Progress != nil:
+		p := e.Progress
+		if p.Incident != nil {
+			line(&b, p.Stage, "incident "+p.Incident.ID+" on "+p.Incident.Server)
+		} else {
+			line(&b, p.Stage, p.Message)
+		}
+	case e.Result != nil:
+		resultText(&b, *e.Result)
+	}
+	return b.String()
+}
+
+func resultText(b *strings.Builder, r shared.Result) {
+	line(b, string(r.Outcome), r.Message)
+	if p := r.Plan; p != nil {
+		line(b, "  decision", p.Decision)
+		line(b, "  body", fmt.Sprintf("%d bytes, sha256 %s", p.BodyBytes, p.BodySHA256))
+		if p.Body != "" {
+			line(b, "", p.Body)
+		}
+		for _, w := range p.Warnings {
+			line(b, "  warning", w)
+		}
+	}
+	if e := r.Error; e != nil {
+		line(b, "  code", string(e.Code))
+		for _, v := range e.Violations {
+			line(b, "  at "+v.Pointer, v.Message)
+		}
+		for _, c := range e.Candidates {
+			line(b, "  candidate", strings.TrimSpace(strings.Join([]string{c.ID, c.Name, c.FQDN, c.IPv4}, " ")))
+		}
+		if e.Omitted > 0 {
+			line(b, "  and", fmt.Sprintf("%d more", e.Omitted))
+		}
+		if e.Assistance != "" {
+			line(b, "  what to do", e.Assistance)
+		}
+	}
+}
+
+func hostText(h shared.Host) string {
+	if h.Name == "" {
+		return h.ID
+	}
+	return h.Name + " (" + h.ID + ")"
+}
+
+func line(b *strings.Builder, label, text string) {
+	b.WriteString(printable(label))
+	if text != "" {
+		b.WriteString(": " + printable(text))
+	}
+	b.WriteString("\n")
+}
+
+// printable replaces what a terminal would act on instead of showing:
+// control characters, and marks that turn the direction of text around.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp) {
+			return '\uFFFD'
+		}
+		return r
+	}, s)
+}

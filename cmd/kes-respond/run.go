@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kes-respond/kes-respond/plugin"
+	"github.com/kes-respond/kes-respond/plugin/task"
+	"github.com/kes-respond/kes-respond/shared"
+)
+
+// exitError ends the program with a code. Its text, where there is any, goes
+// to standard error; a result that was printed needs none.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+func usage(format string, args ...any) error {
+	return &exitError{shared.ExitUsage, fmt.Errorf(format, args...)}
+}
+
+// run is the whole program: from arguments to exit code.
+func run(ctx context.Context, s surroundings) int {
+	root := commands(s)
+	root.SetArgs(s.args[1:])
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return shared.ExitOK
+	}
+	var exit *exitError
+	if !errors.As(err, &exit) {
+		exit = &exitError{shared.ExitUsage, err}
+	}
+	if exit.err != nil {
+		fmt.Fprintf(s.err, "kes-respond: %v\n", exit.err)
+		if exit.code == shared.ExitUsage {
+			fmt.Fprintln(s.err, "Nothing was sent. \"kes-respond help\" lists the commands, \"kes-respond COMMAND --help\" shows one.")
+		}
+	}
+	return exit.code
+}
+
+func commands(s surroundings) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "kes-respond",
+		Short: "EDR response tasks of Kaspersky Endpoint Security through Kaspersky Security Center",
+		Long: `kes-respond sends the nine EDR response tasks of Kaspersky Endpoint Security for
+Windows (12.9+) to Kaspersky Security Center, and says truthfully what became of
+each: as one command, or as JSON lines for a SIEM or SOAR.`,
+		Example: `  kes-respond isolateHost --targetHost PC-12 --action 1 --dryRun true
+  kes-respond sample getFile | kes-respond serve`,
+		SilenceErrors: true, SilenceUsage: true, Args: cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return noCommand(c, args[0])
+			}
+			c.SetOut(s.err)
+			c.Help()
+			return &exitError{code: shared.ExitUsage}
+		},
+	}
+	root.SetIn(s.in)
+	root.SetOut(s.out)
+	root.SetErr(s.err)
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		// A misspelled command falls to the root, which then stumbles over
+		// the command's flags: the name is what is wrong.
+		if c == root && !strings.HasPrefix(s.args[1], "-") {
+			return noCommand(c, s.args[1])
+		}
+		return usage("%w", err)
+	})
+	root.AddGroup(&cobra.Group{ID: "tasks", Title: "Tasks:"})
+	for _, t := range task.All() {
+		root.AddCommand(taskCommand(s, t))
+	}
+	root.AddCommand(serveCommand(s), statusCommand(s), describeCommand(s), sampleCommand(s), versionCommand(s))
+	return root
+}
+
+// noCommand refuses a word that names no command, with the nearest names.
+func noCommand(root *cobra.Command, word string) error {
+	root.SuggestionsMinimumDistance = 3
+	if near := root.SuggestionsFor(word); len(near) > 0 {
+		return usage("%q is no command; did you mean %s?", word, strings.Join(near, " or "))
+	}
+	return usage("%q is no command", word)
+}
+
+// noWords refuses stray words: after a task's flags they are a value that
+// lost its flag.
+func noWords(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usage("%s: %q is one word too many", c.Name(), args[0])
+	}
+	return nil
+}
+
+// withPlugin runs f with a Plugin made from the settings, and closes it.
+func withPlugin(ctx context.Context, s surroundings, f settingsFlags, do func(*plugin.Plugin, settings) error) error {
+	set, err := f.settings(s)
+	if err != nil {
+		return err
+	}
+	p, err := plugin.New(ctx, set.plugin)
+	if err != nil {
+		return usage("%w", err)
+	}
+	err = do(p, set)
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeBound)
+	defer cancel()
+	if e := p.Close(closing); e != nil {
+		fmt.Fprintf(s.err, "kes-respond: the session at KSC was not ended properly: %v\n", e)
+	}
+	return err
+}
+
+// closeBound is how long ending the session may take.
+const closeBound = 5 * time.Second

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kes-respond/kes-respond/plugin"
+	"github.com/kes-respond/kes-respond/plugin/task"
+	"github.com/kes-respond/kes-respond/shared"
+	"github.com/kes-respond/kes-respond/shared/jsonl"
+)
+
+func serveCommand(s surroundings) *cobra.Command {
+	var f settingsFlags
+	c := &cobra.Command{
+		Use: "serve", Short: "answer JSON lines until the end of input", Args: noWords,
+		Long: `serve reads requests as JSON lines from standard input and answers with JSON lines
+on standard output. The end of input means: no more requests; what runs is
+finished first. The first line out is "hello".`,
+		Example: `  printf '%s\n' '{"task":"isolateHost","targetHost":"PC-12","params":{"action":1},"dryRun":true}' | kes-respond serve`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return withPlugin(c.Context(), s, f, func(p *plugin.Plugin, _ settings) error {
+				err := jsonl.Serve(c.Context(), p, s.in, s.out, jsonl.Options{Hello: hello()})
+				if err != nil {
+					return &exitError{shared.ExitFailed, err}
+				}
+				return nil
+			})
+		},
+	}
+	f.add(c.Flags())
+	return c
+}
+
+func hello() shared.Hello {
+	h := shared.Hello{
+		Protocol: shared.Protocol, Name: plugin.Name, Version: version,
+		Limits: shared.Limits{RequestBytes: shared.MaxRequestBytes, EventBytes: shared.MaxEventBytes, Depth: shared.MaxDepth},
+	}
+	for _, t := range task.All() {
+		h.Tasks = append(h.Tasks, t.Name)
+	}
+	return h
+}
+
+func statusCommand(s surroundings) *cobra.Command {
+	var f settingsFlags
+	c := &cobra.Command{
+		Use: "status INCIDENT", Short: "where an earlier request stands, as far as its incident tells",
+		Example: "  kes-respond status 4711",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usage("status takes the number of one incident")
+			}
+			return nil
+		},
+	}
+	f.add(c.Flags())
+	wait := checkedFlag(c.Flags(), "wait", "until", "submit (default); done is not carried out by this version", oneOf(shared.WaitSubmit, shared.WaitDone))
+	timeout := stringFlag(c.Flags(), "timeout", "time for the whole request, such as 90s (default 60s)")
+	form := checkedFlag(c.Flags(), "output", "form", "json or text (default: text on a terminal)", oneOf("json", "text"))
+	c.RunE = func(c *cobra.Command, args []string) error {
+		members := map[string]any{"type": shared.TypeStatus, "incident": map[string]string{"id": args[0]}}
+		for name, o := range map[string]*once{"wait": wait, "timeout": timeout, "server": f.server} {
+			if o.set {
+				members[name] = o.value
+			}
+		}
+		data, err := json.Marshal(members)
+		if err != nil {
+			return usage("%w", err)
+		}
+		out := newOutput(s, form.value)
+		r, refusal := shared.ParseRequest(data)
+		if refusal != nil {
+			return out.end(r, shared.Result{Outcome: shared.Refused, Error: refusal, Message: refusal.Message})
+		}
+		return withPlugin(c.Context(), s, f, func(p *plugin.Plugin, _ settings) error {
+			return out.end(r, p.Status(c.Context(), r, out.emitter(r.ID)))
+		})
+	}
+	return c
+}
+
+func describeCommand(s surroundings) *cobra.Command {
+	return &cobra.Command{
+		Use: "describe [TASK]", Short: "the tasks and their digests, or one task's schema and hints, as JSON",
+		Example: "  kes-respond describe isolateHost",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			p, err := plugin.New(c.Context(), plugin.Config{Version: version})
+			if err != nil {
+				return err
+			}
+			d, err := p.Describe(c.Context(), strings.Join(args, ""))
+			if err != nil {
+				return usage("%w", err)
+			}
+			return printJSON(s, d)
+		},
+	}
+}
+
+func printJSON(s surroundings, v any) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		return &exitError{shared.ExitFailed, err}
+	}
+	if _, err := s.out.Write(b.Bytes()); err != nil {
+		return &exitError{shared.ExitFailed, err}
+	}
+	return nil
+}
+
+func sampleCommand(s surroundings) *cobra.Command {
+	return &cobra.Command{
+		Use: "sample TASK", Short: "a ready request to edit: a dry run until you say otherwise",
+		Example: "  kes-respond sample isolateHost | kes-respond serve",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usage("sample takes the name of one task")
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			t, ok := task.Lookup(args[0])
+			if !ok {
+				return usage("%q is no task; \"kes-respond describe\" lists them", args[0])
+			}
+			if _, err := fmt.Fprintf(s.out, "%s\n", plugin.SampleRequest(t)); err != nil {
+				return &exitError{shared.ExitFailed, err}
+			}
+			return nil
+		},
+	}
+}
+
+func versionCommand(s surroundings) *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "version, protocol and platform", Args: noWords, Example: "  kes-respond version",
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintf(s.out, "%s %s, protocol %d, %s %s/%s\n", plugin.Name, version, shared.Protocol, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			if err != nil {
+				return &exitError{shared.ExitFailed, err}
+			}
+			return nil
+		},
+	}
+}
