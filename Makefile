@@ -23,3 +23,21 @@ test: ## run every test, with the race detector where cgo is at hand
 	@if [ "$$(go env CGO_ENABLED)" = 1 ] && command -v "$$(go env CC)" >/dev/null; then \
 	  GORACE=atexit_sleep_ms=0 go test -race -timeout 20m ./...; \
 	else echo "no C compiler: tests run without the race detector"; go test -timeout 20m ./...; fi
+
+.PHONY: demo
+demo: build ## send the nine tasks to an emulated KSC on loopback and show what came back
+	@.ci/demo
+
+.PHONY: generate
+generate: ## write manifest/ anew from the tasks
+	go run ./manifest/gen
+
+.PHONY: bench
+bench: ## run the benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: lint
+lint: ## gofumpt, vet and staticcheck, at the versions pinned in .ci/
+	@out=$$(go tool -modfile=.ci/gofumpt.mod gofumpt -l .); test -z "$$out" || { echo "gofumpt would change:"; echo "$$out"; exit 1; }
+	go vet ./...
+	go tool -modfile=.ci/staticcheck.mod staticcheck ./...
