@@ -38,7 +38,7 @@ type Config struct {
 // several goroutines; requests run side by side.
 type Plugin struct {
 	config  Config
-	servers map[string]*ksc.Client
+	servers map[string]*server
 	running sync.WaitGroup
 	closing context.Context // ends when Close stops waiting
 	stop    context.CancelFunc
@@ -63,13 +63,13 @@ func New(ctx context.Context, c Config) (*Plugin, error) {
 			c.Default = name
 		}
 	}
-	p := &Plugin{config: c, servers: map[string]*ksc.Client{}}
+	p := &Plugin{config: c, servers: map[string]*server{}}
 	for name, config := range c.Servers {
-		client, err := ksc.New(config)
+		s, err := newServer(name, config)
 		if err != nil {
 			return nil, fmt.Errorf("server %q: %w", name, err)
 		}
-		p.servers[name] = client
+		p.servers[name] = s
 	}
 	p.closing, p.stop = context.WithCancel(ctx)
 	return p, nil
@@ -91,8 +91,8 @@ func (p *Plugin) Close(ctx context.Context) error {
 	p.stop()
 	<-done
 	var errs []error
-	for _, client := range p.servers {
-		errs = append(errs, client.Close(ctx))
+	for _, s := range p.servers {
+		errs = append(errs, s.client.Close(ctx))
 	}
 	return errors.Join(errs...)
 }

@@ -10,10 +10,18 @@ import (
 
 // resolve finds the one host that a name means. None or several is a refusal
 // that lists them: to guess between two hosts is to isolate the wrong one.
-func resolve(ctx context.Context, c *ksc.Client, name, lookup string) (shared.Host, error) {
-	switch lookup {
-	case shared.LookupNever:
+func (o *order) resolve(ctx context.Context) (shared.Host, error) {
+	name, lookup := o.request.TargetHost, o.request.HostLookup
+	if lookup == shared.LookupNever {
 		return shared.Host{ID: name}, nil
+	}
+	leave, err := o.server.turn(ctx)
+	if err != nil {
+		return shared.Host{}, err
+	}
+	defer leave()
+	c := o.server.client
+	switch lookup {
 	case shared.LookupID, shared.LookupAuto:
 		h, err := c.Host(ctx, name)
 		if err == nil {

@@ -20,8 +20,7 @@ import (
 // order is a request on its way: each stage of Respond adds what it found.
 type order struct {
 	request shared.Request
-	server  string
-	client  *ksc.Client
+	server  *server
 	task    *task.Task
 	params  task.Params
 	host    shared.Host
@@ -42,7 +41,7 @@ func (p *Plugin) Respond(ctx context.Context, r shared.Request, emit func(shared
 		return o.refused(refusal)
 	}
 	var err error
-	if o.host, err = resolve(ctx, o.client, r.TargetHost, r.HostLookup); err != nil {
+	if o.host, err = o.resolve(ctx); err != nil {
 		return o.notSent(ctx, err)
 	}
 	o.body = task.Body(o.host.ID, o.task.Name, o.params.JSON(), p.area(r))
@@ -60,10 +59,11 @@ func (p *Plugin) Respond(ctx context.Context, r shared.Request, emit func(shared
 	for _, w := range o.params.Warnings() {
 		emit(shared.Event{Progress: &shared.Progress{Stage: shared.StageWarning, Message: w}})
 	}
-	if err := o.client.Open(ctx); err != nil {
-		return o.notSent(ctx, err)
+	result := o.send(ctx)
+	if result.Incident != nil {
+		emit(shared.Event{Progress: &shared.Progress{Stage: shared.StageSubmitted, Incident: result.Incident}})
 	}
-	return o.send(ctx, emit)
+	return result
 }
 
 // bounded is ctx with the request's own time limit; it ends early when the
@@ -88,7 +88,7 @@ func (p *Plugin) parse(r shared.Request) (*order, *shared.Error) {
 		violations = append(violations, found...)
 	}
 	var missing *shared.Violation
-	if o.server, o.client, missing = p.server(r.Server); missing != nil && !o.needsNoServer(p) {
+	if o.server, missing = p.server(r.Server); missing != nil && !o.needsNoServer(p) {
 		violations = append(violations, *missing)
 	}
 	if len(violations) > 0 {
@@ -127,25 +127,6 @@ func notCarriedOut(r shared.Request) []shared.Violation {
 	return found
 }
 
-// server finds the configured server that a request means.
-func (p *Plugin) server(name string) (string, *ksc.Client, *shared.Violation) {
-	asked := name
-	if name == "" {
-		name = p.config.Default
-	}
-	if client, ok := p.servers[name]; ok {
-		return name, client, nil
-	}
-	message := "names no configured server"
-	switch {
-	case len(p.servers) == 0:
-		message = "no server is configured; set kscHost, kscUser and kscPassword, or a configuration file"
-	case asked == "":
-		message = "is needed: several servers are configured and none is the default"
-	}
-	return name, nil, &shared.Violation{Pointer: "/server", Message: message}
-}
-
 func (p *Plugin) area(r shared.Request) string {
 	if r.ResponseEventIncidentArea != "" {
 		return r.ResponseEventIncidentArea
@@ -155,7 +136,7 @@ func (p *Plugin) area(r shared.Request) string {
 
 func (o *order) entry(d guard.Decision) journal.Entry {
 	return journal.Entry{
-		ID: o.request.ID, Server: o.server, Task: o.task.Name, HostID: o.host.ID,
+		ID: o.request.ID, Server: o.server.name, Task: o.task.Name, HostID: o.host.ID,
 		Effects: o.params.Effects(), Digest: o.digest(), Allowed: d.Allowed, Rule: d.Rule, Reason: d.Reason,
 	}
 }
@@ -192,7 +173,15 @@ const (
 // send adds the incident and does its second step. From here to the end
 // neither a cancel nor the caller's timeout counts, and no event is emitted
 // in between: a half sent request helps nobody.
-func (o *order) send(ctx context.Context, emit func(shared.Event)) shared.Result {
+func (o *order) send(ctx context.Context) shared.Result {
+	leave, err := o.server.turn(ctx)
+	if err != nil {
+		return o.notSent(ctx, err)
+	}
+	defer leave()
+	if err := o.server.client.Open(ctx); err != nil {
+		return o.notSent(ctx, err)
+	}
 	if ctx.Err() != nil {
 		return o.notSent(ctx, ctx.Err())
 	}
@@ -204,24 +193,27 @@ func (o *order) send(ctx context.Context, emit func(shared.Event)) shared.Result
 
 	incident, result := o.addIncident(ctx)
 	if incident == nil {
-		o.claim.Ended(result.Outcome)
-		return result
+		return unrecorded(result, o.claim.Ended(result.Outcome))
 	}
 	result.Undo = o.undo()
 	id, _ := strconv.ParseInt(incident.ID, 10, 64)
-	unrecorded := o.claim.Stored(id)
+	lapses := o.claim.Stored(id)
 	if err := o.updateIncident(ctx, id); err != nil {
 		result.Outcome, result.Error = shared.Pending, fromKSC(err)
 		result.Message = "KSC has stored the incident, but did not confirm its second step (UpdateIncident); whether it acts on it is not known"
 	} else {
-		unrecorded = errors.Join(unrecorded, o.claim.Updated())
+		lapses = errors.Join(lapses, o.claim.Updated())
 	}
-	unrecorded = errors.Join(unrecorded, o.claim.Ended(result.Outcome))
-	if unrecorded != nil {
-		result.Message += "; the ledger could not record all of it: " + unrecorded.Error()
+	return unrecorded(result, errors.Join(lapses, o.claim.Ended(result.Outcome)))
+}
+
+// unrecorded adds to a result what the ledger could not take down: the outcome
+// stands, whatever became of its record.
+func unrecorded(r shared.Result, err error) shared.Result {
+	if err != nil {
+		r.Message += "; the ledger could not record all of it: " + err.Error()
 	}
-	emit(shared.Event{Progress: &shared.Progress{Stage: shared.StageSubmitted, Incident: incident}})
-	return result
+	return r
 }
 
 // addIncident returns the incident, or nil and the result that ends the request.
@@ -229,9 +221,9 @@ func (o *order) addIncident(ctx context.Context) (*shared.Incident, shared.Resul
 	added := time.Now().UTC().Truncate(time.Second)
 	addCtx, cancel := context.WithTimeout(ctx, addBound)
 	defer cancel()
-	id, err := o.client.AddIncident(addCtx, ksc.Incident{Severity: severity, Added: added, Body: o.body, Host: o.host.ID})
+	id, err := o.server.client.AddIncident(addCtx, ksc.Incident{Severity: severity, Added: added, Body: o.body, Host: o.host.ID})
 	if err == nil {
-		incident := &shared.Incident{Server: o.server, ID: strconv.FormatInt(id, 10), AddedAt: &added}
+		incident := &shared.Incident{Server: o.server.name, ID: strconv.FormatInt(id, 10), AddedAt: &added}
 		result := o.result(shared.Submitted, nil)
 		result.Incident = incident
 		result.Message = "KSC has stored the request; that a host has acted on it is not known yet"
@@ -256,7 +248,7 @@ const severity = 2
 // KSC has not said no.
 func (o *order) updateIncident(ctx context.Context, id int64) error {
 	for _, pause := range []time.Duration{200 * time.Millisecond, time.Second, 3 * time.Second, 0} {
-		err := o.client.UpdateIncident(ctx, id, o.host.ID, false)
+		err := o.server.client.UpdateIncident(ctx, id, o.host.ID, false)
 		var e *ksc.Error
 		if err == nil || pause == 0 || errors.As(err, &e) && e.Delivery == ksc.Answered && e.Kind != ksc.KindUnavailable {
 			return err

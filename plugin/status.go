@@ -24,7 +24,12 @@ func (p *Plugin) Status(ctx context.Context, r shared.Request, _ func(shared.Eve
 	if refusal != nil {
 		return o.refused(refusal)
 	}
-	incident, err := o.client.Incident(ctx, id)
+	leave, err := o.server.turn(ctx)
+	if err != nil {
+		return o.notSent(ctx, err)
+	}
+	incident, err := o.server.client.Incident(ctx, id)
+	leave()
 	if ksc.IsNotFound(err) {
 		return o.refused(shared.Refuse(shared.Violation{Pointer: "/incident/id", Message: "is no incident that this KSC server holds"}))
 	}
@@ -53,7 +58,7 @@ func (p *Plugin) statusOf(o *order) (int64, *shared.Error) {
 		name = o.request.Incident.Server
 	}
 	var missing *shared.Violation
-	if o.server, o.client, missing = p.server(name); missing != nil {
+	if o.server, missing = p.server(name); missing != nil {
 		violations = append(violations, *missing)
 	}
 	id, err := strconv.ParseInt(o.request.Incident.ID, 10, 64)
@@ -70,7 +75,7 @@ func (o *order) standing(incident ksc.Incident, name, target string) shared.Resu
 	o.host = shared.Host{ID: incident.Host}
 	result := o.result(shared.Pending, nil)
 	result.Task, result.TargetHost = name, target
-	result.Incident = &shared.Incident{Server: o.server, ID: strconv.FormatInt(incident.ID, 10)}
+	result.Incident = &shared.Incident{Server: o.server.name, ID: strconv.FormatInt(incident.ID, 10)}
 	if !incident.Added.IsZero() {
 		result.Incident.AddedAt = &incident.Added
 	}

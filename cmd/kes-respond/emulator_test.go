@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -27,14 +28,31 @@ func waitFile(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: waitfile FILE")
 	}
-	path := ts.MkAbs(args[0])
+	waitSize(ts, args[0], 1)
+}
+
+// waitMore waits until a file has grown by so many bytes since the command
+// began: "waitmore record.jsonl 200".
+func waitMore(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: waitmore FILE BYTES")
+	}
+	more, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	info, err := os.Stat(ts.MkAbs(args[0]))
+	ts.Check(err)
+	waitSize(ts, args[0], info.Size()+more)
+}
+
+func waitSize(ts *testscript.TestScript, name string, size int64) {
+	path := ts.MkAbs(name)
 	deadline := time.Now().Add(20 * time.Second)
 	for range time.Tick(10 * time.Millisecond) {
-		if info, err := os.Stat(path); err == nil && info.Size() > 0 {
+		if info, err := os.Stat(path); err == nil && info.Size() >= size {
 			return
 		}
 		if time.Now().After(deadline) {
-			ts.Fatalf("%s did not appear", args[0])
+			ts.Fatalf("%s did not reach %d bytes", name, size)
 		}
 	}
 }

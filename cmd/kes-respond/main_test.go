@@ -27,6 +27,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"waitfile": waitFile,
+			"waitmore": waitMore,
 			"connect":  connect,
 		},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",

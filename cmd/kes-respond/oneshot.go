@@ -51,7 +51,7 @@ func taskCommand(s surroundings, t *task.Task) *cobra.Command {
 	f.params = stringFlag(flags, "params", "all parameters as JSON, instead of the flags above")
 	f.texts["hostLookup"] = checkedFlag(flags, "hostLookup", "how", "auto, id, dns, fqdn, netbios, ip or never (default auto)",
 		oneOf(shared.LookupAuto, shared.LookupID, shared.LookupDNS, shared.LookupFQDN, shared.LookupNetBIOS, shared.LookupIP, shared.LookupNever))
-	f.dryRun = checkedFlag(flags, "dryRun", "bool", "true: do everything but the sending", isBool)
+	f.dryRun = checkedFlag(flags, "dryRun", "boolean", "true: do everything but the sending", isBool)
 	f.texts["wait"] = checkedFlag(flags, "wait", "until", "submit: until KSC has stored the request (default)", oneOf(shared.WaitSubmit, shared.WaitDone))
 	f.texts["timeout"] = stringFlag(flags, "timeout", "time for the whole request, such as 90s (default 60s)")
 	area := stringFlag(flags, "responseEventIncidentArea", "name of the calling application, part of the console task's name (default KUMA)")
@@ -71,6 +71,7 @@ func (f *taskFlags) run(ctx context.Context, s surroundings) error {
 	}
 	r, refusal := shared.ParseRequest(line)
 	out := newOutput(s, f.output.value)
+	out.flags = !f.params.set
 	if refusal != nil {
 		return out.end(r, shared.Result{Outcome: shared.Refused, Task: r.Task, TargetHost: r.TargetHost, Error: refusal, Message: refusal.Message})
 	}

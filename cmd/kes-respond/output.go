@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -12,10 +13,11 @@ import (
 
 // output shows the events of one request, as JSON lines or for people.
 type output struct {
-	out  io.Writer
-	json bool
-	seq  int64
-	err  error
+	out   io.Writer
+	json  bool
+	flags bool // the request was written as flags: people are shown those instead of pointers
+	seq   int64
+	err   error
 }
 
 func newOutput(s surroundings, form string) *output {
@@ -33,7 +35,7 @@ func (o *output) show(e shared.Event) {
 	e.Time, e.Seq = time.Now().UTC(), o.seq
 	o.seq++
 	if !o.json {
-		_, err := io.WriteString(o.out, textOf(e))
+		_, err := io.WriteString(o.out, o.text(e))
 		o.keep(err)
 		return
 	}
@@ -63,9 +65,9 @@ func (o *output) end(r shared.Request, result shared.Result) error {
 	return &exitError{code: code}
 }
 
-// textOf is an event for people: every line begins with what it is. Values
-// from outside cannot forge a line or move the cursor.
-func textOf(e shared.Event) string {
+// text is an event for people: every line begins with what it is. Values from
+// outside cannot forge a line or move the cursor.
+func (o *output) text(e shared.Event) string {
 	var b strings.Builder
 	switch {
 	case e.Accepted != nil:
@@ -73,23 +75,23 @@ func textOf(e shared.Event) string {
 	case e.Progress != nil:
 		p := e.Progress
 		if p.Incident != nil {
-			line(&b, p.Stage, "incident "+p.Incident.ID+" on "+p.Incident.Server)
+			line(&b, "incident", p.Incident.ID+" on server "+p.Incident.Server)
 		} else {
 			line(&b, p.Stage, p.Message)
 		}
 	case e.Result != nil:
-		resultText(&b, *e.Result)
+		o.resultText(&b, *e.Result)
 	}
 	return b.String()
 }
 
-func resultText(b *strings.Builder, r shared.Result) {
-	line(b, string(r.Outcome), r.Message)
+func (o *output) resultText(b *strings.Builder, r shared.Result) {
+	line(b, string(r.Outcome), message(r))
 	if p := r.Plan; p != nil {
 		line(b, "  decision", p.Decision)
 		line(b, "  body", fmt.Sprintf("%d bytes, sha256 %s", p.BodyBytes, p.BodySHA256))
 		if p.Body != "" {
-			line(b, "", p.Body)
+			line(b, "  body in full", p.Body)
 		}
 		for _, w := range p.Warnings {
 			line(b, "  warning", w)
@@ -98,7 +100,7 @@ func resultText(b *strings.Builder, r shared.Result) {
 	if e := r.Error; e != nil {
 		line(b, "  code", string(e.Code))
 		for _, v := range e.Violations {
-			line(b, "  at "+v.Pointer, v.Message)
+			line(b, "  "+o.place(v.Pointer), v.Message)
 		}
 		for _, c := range e.Candidates {
 			line(b, "  candidate", strings.TrimSpace(strings.Join([]string{c.ID, c.Name, c.FQDN, c.IPv4}, " ")))
@@ -110,6 +112,23 @@ func resultText(b *strings.Builder, r shared.Result) {
 			line(b, "  what to do", e.Assistance)
 		}
 	}
+}
+
+// message leaves out what the list of violations says better.
+func message(r shared.Result) string {
+	if r.Error != nil && len(r.Error.Violations) > 0 {
+		return "the request is not one that can be sent; nothing was sent"
+	}
+	return r.Message
+}
+
+// place names what a person has to mend: the flag where there were flags.
+func (o *output) place(pointer string) string {
+	name := pointer[strings.LastIndexByte(pointer, '/')+1:]
+	if _, err := strconv.Atoi(name); err == nil || !o.flags || name == "" || name == "params" {
+		return "at " + pointer
+	}
+	return "--" + name
 }
 
 func hostText(h shared.Host) string {

@@ -55,9 +55,18 @@ func commands(s surroundings) *cobra.Command {
 		Short: "EDR response tasks of Kaspersky Endpoint Security through Kaspersky Security Center",
 		Long: `kes-respond sends the nine EDR response tasks of Kaspersky Endpoint Security for
 Windows (12.9+) to Kaspersky Security Center, and says truthfully what became of
-each: as one command, or as JSON lines for a SIEM or SOAR.`,
+each: as one command, or as JSON lines for a SIEM or SOAR.
+
+Where KSC is and as whom to log in comes from the environment (kscHost, kscPort,
+kscCert, kscUser, kscPassword) or from a configuration file; README.md has all of
+it. No password is taken from a command line.
+
+Exit codes: 0 stored by KSC, or planned; 1 failed; 3 policy; 4 stored, end not
+known; 5 it may have happened; 6 cancelled; 64 usage, 65 request refused; 69 KSC
+not reached; 75 try later; 77 login or right. A code not listed is a failure.`,
 		Example: `  kes-respond isolateHost --targetHost PC-12 --action 1 --dryRun true
   kes-respond sample getFile | kes-respond serve`,
+		Version:       version,
 		SilenceErrors: true, SilenceUsage: true, Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -72,6 +81,8 @@ each: as one command, or as JSON lines for a SIEM or SOAR.`,
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetVersionTemplate(versionLine())
+	root.SetHelpCommand(helpCommand(root))
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		// A misspelled command falls to the root, which then stumbles over
 		// the command's flags: the name is what is wrong.
@@ -86,6 +97,20 @@ each: as one command, or as JSON lines for a SIEM or SOAR.`,
 	}
 	root.AddCommand(serveCommand(s), statusCommand(s), describeCommand(s), sampleCommand(s), versionCommand(s))
 	return root
+}
+
+func helpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use: "help [COMMAND]", Short: "help on a command", Example: "  kes-respond help isolateHost",
+		RunE: func(_ *cobra.Command, args []string) error {
+			c, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 || c == root && len(args) > 0 {
+				return noCommand(root, args[0])
+			}
+			c.InitDefaultHelpFlag()
+			return c.Help()
+		},
+	}
 }
 
 // noCommand refuses a word that names no command, with the nearest names.

@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"strings"
 
@@ -91,15 +93,23 @@ func describeCommand(s surroundings) *cobra.Command {
 	return &cobra.Command{
 		Use: "describe [TASK]", Short: "the tasks and their digests, or one task's schema and hints, as JSON",
 		Example: "  kes-respond describe isolateHost",
-		Args:    cobra.MaximumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usage("describe takes the name of one task, or none")
+			}
+			return nil
+		},
 		RunE: func(c *cobra.Command, args []string) error {
 			p, err := plugin.New(c.Context(), plugin.Config{Version: version})
 			if err != nil {
 				return err
 			}
 			d, err := p.Describe(c.Context(), strings.Join(args, ""))
+			if refusal, ok := errors.AsType[*shared.Error](err); ok && len(refusal.Violations) > 0 {
+				return usage("%q %s", args[0], refusal.Violations[0].Message)
+			}
 			if err != nil {
-				return usage("%w", err)
+				return &exitError{shared.ExitFailed, err}
 			}
 			return printJSON(s, d)
 		},
@@ -147,11 +157,14 @@ func versionCommand(s surroundings) *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "version, protocol and platform", Args: noWords, Example: "  kes-respond version",
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(s.out, "%s %s, protocol %d, %s %s/%s\n", plugin.Name, version, shared.Protocol, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			if err != nil {
+			if _, err := io.WriteString(s.out, versionLine()); err != nil {
 				return &exitError{shared.ExitFailed, err}
 			}
 			return nil
 		},
 	}
+}
+
+func versionLine() string {
+	return fmt.Sprintf("%s %s, protocol %d, %s %s/%s\n", plugin.Name, version, shared.Protocol, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }

@@ -1,0 +1,61 @@
+package plugin
+
+import (
+	"context"
+
+	"github.com/kes-respond/kes-respond/plugin/ksc"
+	"github.com/kes-respond/kes-respond/shared"
+)
+
+// talkers is how many requests talk to one KSC server at the same time.
+const talkers = 8
+
+// server is one configured KSC. It has as many connections as turns, so that
+// who has a turn never waits for a connection: a request that waits has sent
+// nothing, and can still be cancelled or run out of time without a doubt.
+type server struct {
+	name   string
+	client *ksc.Client
+	turns  chan struct{}
+}
+
+func newServer(name string, c ksc.Config) (*server, error) {
+	if c.MaxConns <= 0 {
+		c.MaxConns = talkers
+	}
+	client, err := ksc.New(c)
+	if err != nil {
+		return nil, err
+	}
+	return &server{name, client, make(chan struct{}, c.MaxConns)}, nil
+}
+
+// turn waits for leave to talk to the server, in the order of asking. No event
+// is emitted while one is held: a listener that is slow keeps nobody else.
+func (s *server) turn(ctx context.Context) (leave func(), err error) {
+	select {
+	case s.turns <- struct{}{}:
+		return func() { <-s.turns }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// server finds the configured server that a request means.
+func (p *Plugin) server(name string) (*server, *shared.Violation) {
+	asked := name
+	if name == "" {
+		name = p.config.Default
+	}
+	if s, ok := p.servers[name]; ok {
+		return s, nil
+	}
+	message := "names no configured server"
+	switch {
+	case len(p.servers) == 0:
+		message = "no server is configured; set kscHost, kscUser and kscPassword, or a configuration file"
+	case asked == "":
+		message = "is needed: several servers are configured and none is the default"
+	}
+	return &server{name: name}, &shared.Violation{Pointer: "/server", Message: message}
+}
