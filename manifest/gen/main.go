@@ -1,7 +1,8 @@
-// Command gen writes manifest/ from the tasks: manifest.json and a JSON Schema
-// for the params of each. It is the only program that reflects schemas; run it
-// by "make generate". A test of its own compares what it would write with what
-// is there.
+// Command gen writes manifest/ from the tasks and from the contract:
+// manifest.json and JSON Schemas 2020-12 for the params of each task, for a
+// request line, an event line and the configuration file. It is the only
+// program that reflects schemas; run it by "make generate". A test of its own
+// compares what it would write with what is there.
 package main
 
 import (
@@ -11,25 +12,26 @@ import (
 )
 
 func main() {
-	if err := write("manifest"); err != nil {
+	if err := write("."); err != nil {
 		fmt.Fprintln(os.Stderr, "gen:", err)
 		os.Exit(1)
 	}
 }
 
-// write puts every generated file below root, and takes schemas away that
-// nothing generates any more.
+// write puts every generated file below manifest/ in the source tree root,
+// and takes schemas away that nothing generates any more.
 func write(root string) error {
-	files, err := generate()
+	files, err := generate(root)
 	if err != nil {
 		return err
 	}
-	old, err := filepath.Glob(filepath.Join(root, "schemas", "*.json"))
+	manifest := filepath.Join(root, "manifest")
+	old, err := filepath.Glob(filepath.Join(manifest, "schemas", "*.json"))
 	if err != nil {
 		return err
 	}
 	for _, path := range old {
-		name, err := filepath.Rel(root, path)
+		name, err := filepath.Rel(manifest, path)
 		if err != nil {
 			return err
 		}
@@ -40,7 +42,7 @@ func write(root string) error {
 		}
 	}
 	for name, data := range files {
-		if err := os.WriteFile(filepath.Join(root, name), data, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(manifest, name), data, 0o644); err != nil {
 			return err
 		}
 	}
