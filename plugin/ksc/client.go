@@ -19,15 +19,18 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // The bounds of a call.
 const (
 	defaultConns       = 8
 	defaultCallTimeout = 30 * time.Second
-	maxAnswerBytes     = 32 << 20 // unpacked
+	dialTimeout        = 15 * time.Second
+	endTimeout         = 5 * time.Second // of EndSession
 	excerptBytes       = 200
 )
 
@@ -57,27 +60,26 @@ func (c Config) GoString() string { return c.String() }
 // Format prints String, whatever the verb.
 func (c Config) Format(f fmt.State, _ rune) { fmt.Fprint(f, c.String()) }
 
+// MarshalText is String: for logs, not for storing a Config.
+func (c Config) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
 // Client talks to one server as one user. It may be used from several
-// goroutines; they share up to MaxConns connections and one session.
+// goroutines; they share up to MaxConns connections and one session. It prints
+// as its Config does.
 type Client struct {
-	config  Config
-	http    *http.Client
-	base    string
-	session session
+	config   Config // without its password
+	password secret
+	http     *http.Client
+	base     string
+	session  session
 }
 
 // New makes a client. It opens nothing. The error names what in the
 // configuration cannot be sent.
 func New(c Config) (*Client, error) {
-	host, _, err := net.SplitHostPort(c.Addr)
-	if err != nil || host == "" {
-		return nil, errors.New("the address must be host:port")
-	}
-	if strings.ContainsAny(c.Domain, "\"\r\n") || hasControl(c.Domain) {
-		return nil, errors.New("the domain holds a quote or a control character")
-	}
-	if c.User == "" {
-		return nil, errors.New("a user is needed")
+	host, err := c.check()
+	if err != nil {
+		return nil, err
 	}
 	if c.MaxConns <= 0 {
 		c.MaxConns = defaultConns
@@ -86,36 +88,81 @@ func New(c Config) (*Client, error) {
 		c.CallTimeout = defaultCallTimeout
 	}
 	transport := &http.Transport{
-		Proxy:               proxyFunc(c.Proxy),
-		DialContext:         c.Dial,
-		TLSClientConfig:     c.Trust.config(host),
-		TLSNextProto:        map[string]func(string, *tls.Conn) http.RoundTripper{}, // HTTP/1.1 only
-		MaxConnsPerHost:     c.MaxConns,
-		MaxIdleConns:        c.MaxConns,
-		MaxIdleConnsPerHost: c.MaxConns,
-		IdleConnTimeout:     90 * time.Second,
-		TLSHandshakeTimeout: c.CallTimeout,
-		DisableCompression:  true, // asked for and unpacked in call, so that its bound counts unpacked bytes
+		Proxy:                  proxyFunc(c.Proxy),
+		DialContext:            c.Dial,
+		TLSClientConfig:        c.Trust.config(host),
+		TLSNextProto:           map[string]func(string, *tls.Conn) http.RoundTripper{}, // HTTP/1.1 only
+		MaxConnsPerHost:        c.MaxConns,
+		MaxIdleConns:           c.MaxConns,
+		MaxIdleConnsPerHost:    c.MaxConns,
+		IdleConnTimeout:        90 * time.Second,
+		TLSHandshakeTimeout:    c.CallTimeout,
+		MaxResponseHeaderBytes: maxHeaderBytes,
+		DisableCompression:     true, // asked for and unpacked in call, so that its bound counts unpacked bytes
 	}
 	if transport.DialContext == nil {
-		transport.DialContext = (&net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}).DialContext
+		transport.DialContext = (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext
 	}
-	return &Client{
-		config: c,
-		base:   "https://" + c.Addr + "/api/v1.0/",
+	client := &Client{
+		base: "https://" + c.Addr + "/api/v1.0/",
 		http: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse // credentials go nowhere else
 		}},
-		session: session{turn: make(chan struct{}, 1)},
-	}, nil
+		password: hide(c.Password),
+		session:  session{turn: make(chan struct{}, 1)},
+	}
+	c.Password = ""
+	client.config = c
+	return client, nil
+}
+
+// check refuses what would be read as something else once it is part of a URL
+// or a header. It gives the host of the address.
+func (c Config) check() (host string, err error) {
+	host, port, err := net.SplitHostPort(c.Addr)
+	if n, notNumber := strconv.ParseUint(port, 10, 16); err != nil || host == "" || notNumber != nil || n == 0 {
+		return "", errors.New("the address must be host:port")
+	}
+	if u, err := url.Parse("https://" + c.Addr + "/api"); err != nil || u.Host != c.Addr || u.User != nil || u.Path != "/api" {
+		return "", errors.New("the address is no host name or IP address, and a port")
+	}
+	switch {
+	case c.User == "":
+		return "", errors.New("a user is needed")
+	case !utf8.ValidString(c.User + c.Password + c.VServer):
+		return "", errors.New("user, password or virtual server is not UTF-8")
+	case strings.Contains(c.Domain, `"`), hasControl(c.Domain), !utf8.ValidString(c.Domain):
+		return "", errors.New("the domain holds a quote or a control character, or is not UTF-8")
+	case hasControl(c.UserAgent):
+		return "", errors.New("the user agent holds a control character")
+	}
+	return host, nil
 }
 
 func proxyFunc(f func(*url.URL) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
 	if f == nil {
 		return nil
 	}
-	return func(r *http.Request) (*url.URL, error) { return f(r.URL) }
+	return func(r *http.Request) (*url.URL, error) {
+		u, err := f(r.URL)
+		if err != nil {
+			return nil, errors.New("the proxy's address cannot be read") // err may quote the proxy's password
+		}
+		return u, nil
+	}
 }
+
+// String names the server and the user.
+func (c *Client) String() string { return c.config.String() }
+
+// GoString is String.
+func (c *Client) GoString() string { return c.String() }
+
+// Format prints String, whatever the verb.
+func (c *Client) Format(f fmt.State, _ rune) { fmt.Fprint(f, c.String()) }
+
+// MarshalText is String.
+func (c *Client) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
 // Open makes sure that there is a session, so that later calls need not log in.
 func (c *Client) Open(ctx context.Context) error {
@@ -124,7 +171,9 @@ func (c *Client) Open(ctx context.Context) error {
 }
 
 // Close ends the session at the server, if there is one, and the connections.
-// The client must not be used after it.
+// That is tried for a few seconds even when ctx has ended: a session left open
+// stays at the server, and KSC limits them. Calls still running end by
+// themselves; no call starts a new session after Close.
 func (c *Client) Close(ctx context.Context) error {
 	defer c.http.CloseIdleConnections()
 	return c.session.end(ctx, c)

@@ -50,7 +50,7 @@ type Error struct {
 	Message  string // KSC's or ours, printable
 	Excerpt  string // the beginning of an answer that could not be read, printable
 	Delivery Delivery
-	Err      error
+	Err      error `json:"-"` // may quote the server; not for people
 }
 
 // Error says method, reason, and what is known of the answer.
@@ -80,70 +80,20 @@ func IsNotFound(err error) bool {
 	return errors.As(err, &e) && e.Kind == KindNotFound
 }
 
-// pxgError is how a method fails with HTTP 200 (KSCAPI main page). Subcode and
-// locdata may be absent.
-type pxgError struct {
-	Code    int    `json:"code"`
-	Subcode int    `json:"subcode"`
-	Module  string `json:"module"`
-	Message string `json:"message"`
-	Locdata struct {
-		Value struct {
-			Format string   `json:"format"`
-			Args   []string `json:"args"`
-		} `json:"value"`
-	} `json:"locdata"`
-}
-
-// kind goes by module and code together: numbers repeat between modules
-// (KSCAPI a00337).
-func (p pxgError) kind() Kind {
-	switch fmt.Sprintf("%s %d", p.Module, p.Code) {
-	case "KLSTD 1184", "KLSTD 1193":
-		return KindDenied
-	case "KLSTD 1186":
-		return KindNotFound
-	case "KLSTD 1195":
-		return KindUnavailable
-	case "KLSTD 1229":
-		return KindLimit
-	case "KLCONN 1194":
-		return KindUnsupported
-	case "KLWAT 1445":
-		return KindSession
-	case "KLWAT 1453", "KLWAT 1454":
-		return KindLogin
-	case "SPL 2013":
-		return KindLocked
-	}
-	return KindRefused
-}
-
-func (p pxgError) text() string {
-	text := p.Message
-	if f := p.Locdata.Value.Format; f != "" {
-		text = f
-		for i, a := range p.Locdata.Value.Args {
-			text = strings.ReplaceAll(text, fmt.Sprintf("%%%d", i+1), a)
-		}
-	}
-	return excerpt([]byte(text), 4*excerptBytes)
-}
-
 // excerpt is the beginning of foreign text, with everything that a terminal or
 // a log could act on replaced.
-func excerpt(data []byte, most int) string {
-	cut := len(data) > most
-	if cut {
-		data = data[:most]
+func excerpt(data []byte, most int) string { return printable(string(data), most, false) }
+
+func printable(s string, most int, cut bool) string {
+	if len(s) > most {
+		s, cut = s[:most], true
 	}
-	s := strings.Map(func(r rune) rune {
+	s = strings.TrimSpace(strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp) {
 			return ' '
 		}
 		return r
-	}, strings.ToValidUTF8(string(data), "?"))
-	s = strings.TrimSpace(s)
+	}, strings.ToValidUTF8(s, "?")))
 	if cut {
 		s += "…"
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -14,13 +13,25 @@ import (
 // and whatever comes back is compared once more here. Text that no name holds
 // is refused rather than sent.
 func quoted(text string) (string, error) {
-	if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
-		return "", errors.New("holds a control character or is not UTF-8")
-	}
-	if len(text) > 1024 {
-		return "", errors.New("is longer than 1024 bytes")
+	if err := unnameable(text); err != nil {
+		return "", err
 	}
 	return `"` + filterEscapes.Replace(text) + `"`, nil
+}
+
+const maxNameBytes = 1024
+
+// unnameable says why a text is the name or id of no host.
+func unnameable(text string) error {
+	switch {
+	case text == "":
+		return errors.New("is empty")
+	case len(text) > maxNameBytes:
+		return fmt.Errorf("is longer than %d bytes", maxNameBytes)
+	case !utf8.ValidString(text) || hasControl(text):
+		return errors.New("holds a control character or is not UTF-8")
+	}
+	return nil
 }
 
 var filterEscapes = strings.NewReplacer(`"`, `""`, `*`, `[*]`, `?`, `[?]`, `[`, `[[]`)

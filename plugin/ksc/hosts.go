@@ -3,7 +3,9 @@ package ksc
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"strings"
 	"time"
@@ -68,7 +70,7 @@ func (c *Client) FindHosts(ctx context.Context, by By, name string, limit int) (
 	const method = "HostGroup.FindHosts"
 	filter, matches, err := hostFilter(by, name)
 	if err != nil {
-		return nil, &Error{Kind: KindNotFound, Method: method, Message: "no host has such a name: it " + err.Error(), Delivery: NotSent, Err: err}
+		return nil, noSuchHost(method, err)
 	}
 	var answer found
 	err = c.call(ctx, method, struct {
@@ -81,33 +83,44 @@ func (c *Client) FindHosts(ctx context.Context, by By, name string, limit int) (
 	if err != nil {
 		return nil, err
 	}
-	rows, err := c.read(ctx, answer, scanLimit)
+	rows, err := c.read(ctx, method, answer, scanLimit)
 	if err != nil {
 		return nil, err
 	}
+	if len(rows) == scanLimit {
+		return nil, unusable(method, fmt.Sprintf("the search for one name returned %d hosts or more; none of them can be trusted to be the only one", scanLimit))
+	}
 	var hosts []Host
 	for _, r := range rows {
-		if h := hostOf(r); h.ID != "" && matches(h, r) && len(hosts) <= limit {
-			hosts = append(hosts, h)
+		if !matches(r) {
+			continue
 		}
-	}
-	if len(rows) == scanLimit {
-		return nil, &Error{
-			Kind: KindBadAnswer, Method: method, Delivery: Answered,
-			Message: fmt.Sprintf("the search for one name returned %d hosts or more; none of them can be trusted to be the only one", scanLimit),
+		h := hostOf(r)
+		if h.ID == "" {
+			return nil, unusable(method, "KSC answered with a host without an id, so none can be trusted to be the only one")
+		}
+		if len(hosts) <= limit {
+			hosts = append(hosts, h)
 		}
 	}
 	return hosts, nil
 }
 
+// noSuchHost is a name that no host can have, so nobody was asked.
+func noSuchHost(method string, reason error) *Error {
+	return &Error{Kind: KindNotFound, Method: method, Message: "no host has such a name: it " + reason.Error(), Delivery: NotSent, Err: reason}
+}
+
 // scanLimit bounds the records looked through for one name.
 const scanLimit = 2000
 
-func hostFilter(by By, name string) (string, func(Host, row) bool, error) {
+// hostFilter gives the filter for a name, and the comparison that what comes
+// back must pass.
+func hostFilter(by By, name string) (string, func(row) bool, error) {
 	if by != ByIP {
 		fields := attributes(by)
 		filter, err := anyOf(name, fields...)
-		return filter, func(_ Host, r row) bool {
+		return filter, func(r row) bool {
 			for _, f := range fields {
 				if strings.EqualFold(r[f].text(), name) {
 					return true
@@ -117,40 +130,55 @@ func hostFilter(by By, name string) (string, func(Host, row) bool, error) {
 		}, err
 	}
 	ip, err := netip.ParseAddr(name)
-	if err != nil || !ip.Is4() {
-		return "", nil, fmt.Errorf("is no IPv4 address")
+	if err != nil || !ip.Is4() || ip.IsUnspecified() {
+		return "", nil, errors.New("is no IPv4 address")
 	}
 	b := ip.As4()
 	n := binary.BigEndian.Uint32(b[:])
-	return fmt.Sprintf("(|(KLHST_WKS_IP_LONG=%d)(KLHST_WKS_CONNECT_IP_LONG=%d))", n, n), func(_ Host, r row) bool {
-		for _, f := range []string{"KLHST_WKS_IP_LONG", "KLHST_WKS_CONNECT_IP_LONG"} {
-			if got, ok := r[f].integer(); ok && uint32(got) == n {
-				return true
-			}
-		}
-		return false
+	return fmt.Sprintf("(|(KLHST_WKS_IP_LONG=%d)(KLHST_WKS_CONNECT_IP_LONG=%d))", n, n), func(r row) bool {
+		return ipv4(r["KLHST_WKS_IP_LONG"]) == ip || ipv4(r["KLHST_WKS_CONNECT_IP_LONG"]) == ip
 	}, nil
+}
+
+// ipv4 reads an address written as a number, most significant byte first;
+// from 128.0.0.0 on it may come as a negative one. The zero Addr says that
+// there is none.
+func ipv4(v value) netip.Addr {
+	n, ok := v.integer()
+	if !ok || n == 0 || n < math.MinInt32 || n > math.MaxUint32 {
+		return netip.Addr{}
+	}
+	var b [4]byte
+	binary.BigEndian.PutUint32(b[:], uint32(n))
+	return netip.AddrFrom4(b)
 }
 
 // Host reads one host by its id. IsNotFound says that there is none. It may
 // be repeated.
 func (c *Client) Host(ctx context.Context, id string) (Host, error) {
+	const method = "HostGroup.GetHostInfo"
+	if reason := unnameable(id); reason != nil {
+		return Host{}, noSuchHost(method, reason)
+	}
 	var answer struct {
 		Row row `json:"PxgRetVal"`
 	}
-	err := c.call(ctx, "HostGroup.GetHostInfo", struct {
+	err := c.call(ctx, method, struct {
 		Name   string   `json:"strHostName"`
 		Fields []string `json:"pFields2Return"`
 	}{id, hostFields()}, &answer)
 	if err != nil {
 		return Host{}, err
 	}
+	if len(answer.Row) == 0 {
+		return Host{}, unusable(method, "KSC answered without any of what was asked for")
+	}
 	h := hostOf(answer.Row)
 	if h.ID == "" {
 		h.ID = id
 	}
 	if h.ID != id && !strings.EqualFold(h.ID, id) {
-		return Host{}, &Error{Kind: KindBadAnswer, Method: "HostGroup.GetHostInfo", Delivery: Answered, Message: "KSC answered with another host"}
+		return Host{}, unusable(method, "KSC answered with another host")
 	}
 	return h, nil
 }
@@ -164,10 +192,6 @@ func hostOf(r row) Host {
 	}
 	h.Status, h.StatusKnown = r["KLHST_WKS_STATUS"].integer()
 	h.GroupID, _ = r["KLHST_WKS_GROUPID"].integer()
-	if n, ok := r["KLHST_WKS_IP_LONG"].integer(); ok && n > 0 {
-		var b [4]byte
-		binary.BigEndian.PutUint32(b[:], uint32(n))
-		h.IPv4 = netip.AddrFrom4(b)
-	}
+	h.IPv4 = ipv4(r["KLHST_WKS_IP_LONG"])
 	return h
 }

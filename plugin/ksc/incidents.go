@@ -2,9 +2,13 @@ package ksc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
+	"unicode/utf8"
 )
+
+const findIncidents = "HostGroup.FindIncidents"
 
 // Incident is the KSC record of a request (KSCAPI a00092).
 type Incident struct {
@@ -22,8 +26,11 @@ type Incident struct {
 // error's Delivery is Unknown the incident may exist.
 func (c *Client) AddIncident(ctx context.Context, in Incident) (int64, error) {
 	const method = "HostGroup.AddIncident"
+	if !utf8.ValidString(in.Body) || !utf8.ValidString(in.Host) {
+		return 0, &Error{Kind: KindRefused, Method: method, Message: "the incident is not UTF-8", Delivery: NotSent}
+	}
 	var answer struct {
-		ID value `json:"PxgRetVal"`
+		ID incidentID `json:"PxgRetVal"`
 	}
 	type data struct {
 		Severity int     `json:"KLINCDT_SEVERITY"`
@@ -37,14 +44,24 @@ func (c *Client) AddIncident(ctx context.Context, in Incident) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	id, ok := answer.ID.integer()
-	if !ok || id < 1 {
-		return 0, &Error{
-			Kind: KindBadAnswer, Method: method, Status: 200, Delivery: Unknown,
-			Message: "KSC answered without an incident number", Excerpt: excerpt(answer.ID.raw, excerptBytes),
-		}
+	if answer.ID == 0 {
+		return 0, unusable(method, "KSC answered without an incident number")
 	}
-	return id, nil
+	return int64(answer.ID), nil
+}
+
+// incidentID is what AddIncident answers with; anything but a number above
+// zero makes the answer a bad one.
+type incidentID int64
+
+// UnmarshalJSON reads the number.
+func (i *incidentID) UnmarshalJSON(data []byte) error {
+	n, ok := (value{unwrap(data)}).integer()
+	if !ok || n < 1 {
+		return errors.New("no incident number")
+	}
+	*i = incidentID(n)
+	return nil
 }
 
 // UpdateIncident sets whether an incident is handled; KSC wants its host to be
@@ -72,7 +89,7 @@ func (c *Client) Incident(ctx context.Context, id int64) (Incident, error) {
 			return in, nil
 		}
 	}
-	return Incident{}, &Error{Kind: KindNotFound, Method: "HostGroup.FindIncidents", Delivery: Answered, Message: fmt.Sprintf("there is no incident %d", id)}
+	return Incident{}, &Error{Kind: KindNotFound, Method: findIncidents, Delivery: Answered, Message: fmt.Sprintf("there is no incident %d", id)}
 }
 
 // FindIncidents gives the incidents of one host from a moment on, at most
@@ -80,7 +97,7 @@ func (c *Client) Incident(ctx context.Context, id int64) (Incident, error) {
 func (c *Client) FindIncidents(ctx context.Context, host string, since time.Time, limit int) ([]Incident, error) {
 	name, err := quoted(host)
 	if err != nil {
-		return nil, &Error{Kind: KindNotFound, Method: "HostGroup.FindIncidents", Delivery: NotSent, Message: "no host has such an id: it " + err.Error(), Err: err}
+		return nil, noSuchHost(findIncidents, err)
 	}
 	filter := fmt.Sprintf(`(&(KLHST_WKS_HOSTNAME=%s)(KLINCDT_ADDED>=T"%s"))`, name, since.UTC().Format("2006-01-02 15:04:05"))
 	all, err := c.findIncidents(ctx, filter, limit+1)
@@ -98,7 +115,7 @@ func (c *Client) FindIncidents(ctx context.Context, host string, since time.Time
 
 func (c *Client) findIncidents(ctx context.Context, filter string, most int) ([]Incident, error) {
 	var answer found
-	err := c.call(ctx, "HostGroup.FindIncidents", struct {
+	err := c.call(ctx, findIncidents, struct {
 		Filter   string    `json:"strFilter"`
 		Fields   []string  `json:"pFieldsToReturn"`
 		Order    []wrapped `json:"pFieldsToOrder"`
@@ -112,7 +129,7 @@ func (c *Client) findIncidents(ctx context.Context, filter string, most int) ([]
 	if err != nil {
 		return nil, err
 	}
-	rows, err := c.read(ctx, answer, most)
+	rows, err := c.read(ctx, findIncidents, answer, most)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +137,7 @@ func (c *Client) findIncidents(ctx context.Context, filter string, most int) ([]
 	for _, r := range rows {
 		id, ok := r["KLINCDT_ID"].integer()
 		if !ok {
-			return nil, &Error{Kind: KindBadAnswer, Method: "HostGroup.FindIncidents", Delivery: Answered, Message: "KSC answered with an incident without a number"}
+			return nil, unusable(findIncidents, "KSC answered with an incident without a number")
 		}
 		in := Incident{ID: id, Added: r["KLINCDT_ADDED"].moment(), Body: r["KLINCDT_BODY"].text(), Host: r["KLHST_WKS_HOSTNAME"].text()}
 		severity, _ := r["KLINCDT_SEVERITY"].integer()

@@ -2,15 +2,18 @@ package ksc
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"time"
 )
 
 // A result set is read in steps, and never past what the caller asked for,
 // whatever count KSC gives.
 const (
+	getItemsChunk  = "ChunkAccessor.GetItemsChunk"
 	chunkSize      = 100
 	setLifetime    = 60 // seconds after its last use
-	releaseTimeout = 5 * time.Second
+	releaseTimeout = 2 * time.Second
 )
 
 // found is the answer of the Find methods.
@@ -19,44 +22,63 @@ type found struct {
 	Count    value  `json:"PxgRetVal"`
 }
 
-// read takes up to most records out of a result set and releases it, also
-// when ctx has ended: what is left open stays on the server.
-func (c *Client) read(ctx context.Context, f found, most int) ([]row, error) {
+// read takes up to most records out of a result set and releases it. A set
+// that gives fewer records than it was said to hold is an error: to miss a
+// second host of one name is to take the first for the only one.
+func (c *Client) read(ctx context.Context, method string, f found, most int) ([]row, error) {
+	count, ok := f.Count.integer()
+	if !ok || count < 0 || count > 0 && f.Accessor == "" {
+		return nil, unusable(method, "KSC answered without a count or without its result set")
+	}
 	if f.Accessor == "" {
 		return nil, nil
 	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+	all, err := c.readAll(ctx, f.Accessor, int(min(count, int64(most))))
+	var e *Error
+	if err == nil || errors.As(err, &e) && e.Delivery == Answered {
+		// Otherwise KSC does not answer, or nobody waits any more. A set that
+		// is not released dies by itself within a minute.
+		ctx, cancel := context.WithTimeout(ctx, releaseTimeout)
 		defer cancel()
-		// A set that cannot be released dies by itself within a minute.
 		_ = c.call(ctx, "ChunkAccessor.Release", map[string]string{"strAccessor": f.Accessor}, nil)
-	}()
-	if n, ok := f.Count.integer(); ok && n == 0 {
-		return nil, nil
 	}
+	return all, err
+}
+
+// readAll reads records 0 to n. Steps become smaller where the records are too
+// long for one answer.
+func (c *Client) readAll(ctx context.Context, accessor string, n int) ([]row, error) {
 	var all []row
-	for len(all) < most {
+	for step := chunkSize; len(all) < n; {
 		var answer struct {
 			Chunk struct {
-				Rows []row `json:"KLCSP_ITERATOR_ARRAY"`
+				Rows rows `json:"KLCSP_ITERATOR_ARRAY"`
 			} `json:"pChunk"`
 		}
-		want := min(chunkSize, most-len(all))
-		err := c.call(ctx, "ChunkAccessor.GetItemsChunk", struct {
+		want := min(step, n-len(all))
+		err := c.call(ctx, getItemsChunk, struct {
 			Accessor string `json:"strAccessor"`
 			Start    int    `json:"nStart"`
 			Count    int    `json:"nCount"`
-		}{f.Accessor, len(all), want}, &answer)
-		if err != nil {
+		}{accessor, len(all), want}, &answer)
+		got := len(answer.Chunk.Rows)
+		switch {
+		case errors.Is(err, errTooLong) && want > 1:
+			step = want / 2
+			continue
+		case err != nil:
 			return nil, err
-		}
-		if len(answer.Chunk.Rows) > want {
-			return nil, &Error{Kind: KindBadAnswer, Method: "ChunkAccessor.GetItemsChunk", Delivery: Answered, Message: "KSC answered with more records than were asked for"}
+		case got > want:
+			return nil, unusable(getItemsChunk, "KSC answered with more records than were asked for")
+		case got == 0:
+			return nil, unusable(getItemsChunk, "KSC answered with fewer records than its result set was said to hold")
 		}
 		all = append(all, answer.Chunk.Rows...)
-		if len(answer.Chunk.Rows) < want {
-			break
-		}
 	}
 	return all, nil
+}
+
+// unusable is an answer in KSC's form whose content cannot be right.
+func unusable(method, message string) *Error {
+	return &Error{Kind: KindBadAnswer, Method: method, Status: http.StatusOK, Message: message, Delivery: Unknown}
 }

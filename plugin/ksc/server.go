@@ -25,6 +25,9 @@ func (c *Client) Server(ctx context.Context) (Server, error) {
 	if err != nil {
 		return Server{}, err
 	}
+	if len(answer.Row) == 0 {
+		return Server{}, unusable("HostGroup.GetStaticInfo", "KSC answered without any of what was asked for")
+	}
 	s := Server{
 		Version: answer.Row["KLADMSRV_PRODUCT_VERSION"].text(), FullVersion: answer.Row["KLADMSRV_PRODUCT_FULL_VERSION"].text(),
 		Name: answer.Row["KLADMSRV_SERVER_HOSTNAME"].text(),

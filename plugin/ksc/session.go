@@ -5,40 +5,74 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/http"
+	"strings"
+	"sync/atomic"
 )
 
 // session is the one session that all calls share. It is started when first
 // needed and renewed when KSC has ended it. A refused login is remembered and
-// never tried again: forty alerts with a wrong password would block the account.
+// never tried again: forty alerts with a wrong password would block the
+// account. Any other failure is shared with those who waited for it, so that
+// they do not wait one after the other for the same silence.
 type session struct {
-	turn    chan struct{} // held while starting; a channel, so that a waiter can give up
-	id      string        // guarded by turn
-	refused *Error        // guarded by turn
+	turn     chan struct{} // held while starting; a channel, so that a waiter can give up
+	closed   atomic.Bool
+	failures atomic.Int64 // starts that failed, not for a reason of their caller's
+
+	// Guarded by turn.
+	id      secret // nil: none
+	refused *Error
+	failure *Error // the last of failures
 }
 
 // get returns a session other than ended.
 func (s *session) get(ctx context.Context, c *Client, ended string) (string, error) {
-	select {
-	case s.turn <- struct{}{}:
-		defer func() { <-s.turn }()
-	case <-ctx.Done():
-		return "", c.lost(ctx, "Session.StartSession", ctx.Err(), NotSent)
-	}
-	if s.refused != nil {
-		again := *s.refused
-		return "", &again
-	}
-	if s.id != "" && s.id != ended {
-		return s.id, nil
-	}
-	s.id = ""
-	id, err := c.startSession(ctx)
-	if err != nil {
-		s.refused = final(err)
+	before := s.failures.Load()
+	if err := s.take(ctx, c); err != nil {
 		return "", err
 	}
-	s.id = id
+	defer s.leave()
+	switch {
+	case s.closed.Load():
+		return "", errClosed(startSession)
+	case s.refused != nil:
+		again := *s.refused
+		return "", &again
+	case s.id != nil && s.id() != ended:
+		return s.id(), nil
+	case s.failures.Load() != before:
+		again := *s.failure
+		return "", &again
+	}
+	s.id = nil
+	id, err := c.startSession(ctx)
+	if err != nil {
+		if s.refused = final(err); s.refused == nil && ctx.Err() == nil && errors.As(err, &s.failure) {
+			s.failures.Add(1)
+		}
+		return "", err
+	}
+	if s.closed.Load() { // Close has not waited, so nobody else will end it
+		c.endSession(ctx, id) //nolint:errcheck // what Close would say of it, nobody hears
+		return "", errClosed(startSession)
+	}
+	s.id = hide(id)
 	return id, nil
+}
+
+func (s *session) take(ctx context.Context, c *Client) *Error {
+	select {
+	case s.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return (&exchange{client: c, method: startSession}).lost(ctx, ctx.Err(), NotSent)
+	}
+}
+
+func (s *session) leave() { <-s.turn }
+
+func errClosed(method string) *Error {
+	return &Error{Kind: KindCanceled, Method: method, Message: "the client has been closed", Delivery: NotSent}
 }
 
 // final picks the refusals that trying again would only make worse.
@@ -53,18 +87,25 @@ func final(err error) *Error {
 	return nil
 }
 
+const (
+	startSession    = "Session.StartSession"
+	maxSessionBytes = 4096
+)
+
 // startSession logs in (KSCAPI a00608). Nothing was ordered by it, so a lost
 // answer is as good as none: every error of it is NotSent or Answered.
 func (c *Client) startSession(ctx context.Context) (string, error) {
-	const method = "Session.StartSession"
 	var answer struct{ PxgRetVal string }
-	err := c.post(ctx, method, struct{}{}, &answer,
-		header{"Authorization", c.config.authorization()}, header{"X-KSC-VServer", base64.StdEncoding.EncodeToString([]byte(c.config.VServer))})
+	err := c.post(ctx, startSession, struct{}{}, &answer,
+		header{"Authorization", c.config.authorization(c.password())}, header{"X-KSC-VServer", base64.StdEncoding.EncodeToString([]byte(c.config.VServer))})
 	var e *Error
 	switch {
 	case errors.As(err, &e):
 		if e.Delivery == Unknown {
 			e.Delivery = NotSent
+		}
+		if strings.Contains(e.Excerpt, "PxgRetVal") {
+			e.Excerpt = "" // half of such an answer may hold the session all the same
 		}
 		if e.Kind == KindSession {
 			e.Kind, e.Message = KindLogin, "KSC refused user or password; a blocked account may look the same"
@@ -73,38 +114,45 @@ func (c *Client) startSession(ctx context.Context) (string, error) {
 			}
 		}
 		return "", e
-	case err != nil:
-		return "", err
-	case answer.PxgRetVal == "" || hasControl(answer.PxgRetVal):
-		return "", &Error{Kind: KindBadAnswer, Method: method, Status: http.StatusOK, Message: "KSC answered without a session", Delivery: NotSent}
+	case answer.PxgRetVal == "" || hasControl(answer.PxgRetVal) || len(answer.PxgRetVal) > maxSessionBytes:
+		return "", &Error{Kind: KindBadAnswer, Method: startSession, Status: http.StatusOK, Message: "KSC answered without a session", Delivery: NotSent}
 	}
 	return answer.PxgRetVal, nil
 }
 
 // authorization is the header that KSC calls KSCBasic: user and password in
 // base64, the domain as it is.
-func (c Config) authorization() string {
+func (c Config) authorization(password string) string {
 	internal := "0"
 	if c.InternalUser {
 		internal = "1"
 	}
 	b64 := base64.StdEncoding.EncodeToString
-	return `KSCBasic user="` + b64([]byte(c.User)) + `", pass="` + b64([]byte(c.Password)) + `", domain="` + c.Domain + `", internal="` + internal + `"`
+	return `KSCBasic user="` + b64([]byte(c.User)) + `", pass="` + b64([]byte(password)) + `", domain="` + c.Domain + `", internal="` + internal + `"`
 }
 
-// end ends the session at the server.
+// end ends the session at the server, and lets none be started again. While
+// one is being started it waits, but not for ever: who starts it ends it then.
 func (s *session) end(ctx context.Context, c *Client) error {
-	select {
-	case s.turn <- struct{}{}:
-		defer func() { <-s.turn }()
-	case <-ctx.Done():
-		return ctx.Err()
+	s.closed.Store(true)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+	defer cancel()
+	if err := s.take(ctx, c); err != nil {
+		return err
 	}
-	if s.id == "" {
+	defer s.leave()
+	if s.id == nil {
 		return nil
 	}
-	id := s.id
-	s.id = ""
+	id := s.id()
+	s.id = nil
+	return c.endSession(ctx, id)
+}
+
+// endSession is bounded in time by itself; ctx only lends its values.
+func (c *Client) endSession(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+	defer cancel()
 	err := c.post(ctx, "Session.EndSession", struct{}{}, nil, header{"X-KSC-Session", id})
 	if sessionEnded(err) {
 		return nil

@@ -9,20 +9,23 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
 // Trust says which server certificate is the right one. The zero Trust means
 // the system's roots and the name that was dialled.
 type Trust struct {
-	Roots    *x509.CertPool // nil: the system's; chain and name are checked
-	Pins     [][32]byte     // SHA-256 of the certificate's DER; one must match, and then neither chain nor name is checked
+	Roots    *x509.CertPool // nil: the system's, unless there are pins; chain and name are checked
+	Pins     [][32]byte     // SHA-256 of the server certificate's DER; where one matches, neither chain nor name is checked
 	Insecure bool           // no check at all: an explicit choice of a person
 }
 
-// ParseTrust reads certificates, PEM or DER. One that may sign others and did
-// not sign itself for a server's use is a root; any other is a pin: KSC makes
-// a self-signed certificate whose name is seldom the one that is dialled.
+// ParseTrust reads certificates, PEM or DER. Each is a pin: a server that shows
+// that very certificate is trusted under any name, for KSC makes a self-signed
+// one whose name is seldom the one that is dialled. One that may sign others is
+// a root as well: for a server whose certificate it signed, chain and name are
+// checked.
 func ParseTrust(data []byte) (Trust, error) {
 	var t Trust
 	var ders [][]byte
@@ -49,7 +52,6 @@ func ParseTrust(data []byte) (Trust, error) {
 				t.Roots = x509.NewCertPool()
 			}
 			t.Roots.AddCert(cert)
-			continue
 		}
 		t.Pins = append(t.Pins, sha256.Sum256(cert.Raw))
 	}
@@ -86,29 +88,31 @@ func (t Trust) config(host string) *tls.Config {
 		return c
 	}
 	c.InsecureSkipVerify = true // VerifyConnection below does it, on resumed sessions too
-	c.VerifyConnection = func(state tls.ConnectionState) error {
-		if len(state.PeerCertificates) == 0 {
-			return errors.New("the server showed no certificate")
-		}
-		leaf := state.PeerCertificates[0]
-		got := sha256.Sum256(leaf.Raw)
-		for _, pin := range t.Pins {
-			if got == pin {
-				return nil
-			}
-		}
-		if t.Roots != nil {
-			intermediates := x509.NewCertPool()
-			for _, more := range state.PeerCertificates[1:] {
-				intermediates.AddCert(more)
-			}
-			if _, err := leaf.Verify(x509.VerifyOptions{Roots: t.Roots, DNSName: host, Intermediates: intermediates}); err == nil {
-				return nil
-			}
-		}
+	c.VerifyConnection = func(state tls.ConnectionState) error { return t.verify(state.PeerCertificates, host) }
+	return c
+}
+
+// verify is the check where there are pins.
+func (t Trust) verify(shown []*x509.Certificate, host string) error {
+	if len(shown) == 0 {
+		return errors.New("the server showed no certificate")
+	}
+	leaf := shown[0]
+	if slices.Contains(t.Pins, sha256.Sum256(leaf.Raw)) {
+		return nil
+	}
+	if t.Roots == nil {
 		return &pinError{fingerprint(leaf)}
 	}
-	return c
+	intermediates := x509.NewCertPool()
+	for _, more := range shown[1:] {
+		intermediates.AddCert(more)
+	}
+	_, err := leaf.Verify(x509.VerifyOptions{Roots: t.Roots, DNSName: host, Intermediates: intermediates})
+	if err != nil {
+		return &tls.CertificateVerificationError{UnverifiedCertificates: shown, Err: err}
+	}
+	return nil
 }
 
 // pinError is a certificate that nobody vouched for.

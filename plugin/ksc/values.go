@@ -3,6 +3,7 @@ package ksc
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -66,19 +67,50 @@ func (v *value) UnmarshalJSON(data []byte) error {
 
 // unwrap takes a value out of {"type": …, "value": …}.
 func unwrap(data []byte) []byte {
-	if !bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
-		return data
-	}
-	var envelope map[string]json.RawMessage
-	if json.Unmarshal(data, &envelope) != nil || len(envelope) != 2 {
-		return data
-	}
-	var kind string
-	inner, ok := envelope["value"]
-	if !ok || json.Unmarshal(envelope["type"], &kind) != nil {
+	members := 0
+	var kind, inner json.RawMessage
+	err := each(data, 2, func(name string, d *json.Decoder) error {
+		members++
+		switch name {
+		case "type":
+			return d.Decode(&kind)
+		case "value":
+			return d.Decode(&inner)
+		}
+		return errNoEnvelope
+	})
+	if err != nil || members != 2 || inner == nil || !bytes.HasPrefix(kind, []byte(`"`)) {
 		return data
 	}
 	return inner
+}
+
+var (
+	errNoEnvelope = errors.New("no envelope")
+	errTooMany    = errors.New("more members than KSC has")
+)
+
+// each calls do for each member of an object, up to most of them: what a
+// server sends must not grow without bound when it is unpacked.
+func each(data []byte, most int, do func(name string, d *json.Decoder) error) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return errors.Join(err, errors.New("no object"))
+	}
+	for n := 0; d.More(); n++ {
+		if n == most {
+			return errTooMany
+		}
+		name, err := d.Token()
+		if err != nil {
+			return err
+		}
+		if err := do(name.(string), d); err != nil {
+			return err
+		}
+	}
+	_, err := d.Token()
+	return err
 }
 
 func (v value) text() string {
@@ -129,12 +161,46 @@ func (v value) moment() time.Time {
 // row is one record of an answer, out of its params envelope where it has one.
 type row map[string]value
 
+const maxMembers = 4096 // of a record; far more than a host has attributes
+
 // UnmarshalJSON reads the record.
 func (r *row) UnmarshalJSON(data []byte) error {
-	var members map[string]value
-	if err := json.Unmarshal(unwrap(data), &members); err != nil {
-		return err
+	*r = nil
+	if string(data) == "null" {
+		return nil
 	}
-	*r = members
+	members := row{}
+	err := each(unwrap(data), maxMembers, func(name string, d *json.Decoder) error {
+		var v value
+		err := d.Decode(&v)
+		members[name] = v
+		return err
+	})
+	if err == nil {
+		*r = members
+	}
+	return err
+}
+
+// rows are the records of one step through a result set.
+type rows []row
+
+// UnmarshalJSON reads the records, up to one more than a step may hold.
+func (r *rows) UnmarshalJSON(data []byte) error {
+	*r = nil
+	if string(data) == "null" {
+		return nil
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	if t, err := d.Token(); err != nil || t != json.Delim('[') {
+		return errors.Join(err, errors.New("no array"))
+	}
+	for d.More() && len(*r) <= chunkSize {
+		var one row
+		if err := d.Decode(&one); err != nil {
+			return err
+		}
+		*r = append(*r, one)
+	}
 	return nil
 }

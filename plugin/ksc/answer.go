@@ -1,0 +1,145 @@
+package ksc
+
+import (
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// The bounds of an answer, unpacked. Only records of a result set are long:
+// an incident may carry an archive.
+const (
+	maxAnswerBytes  = 1 << 20
+	maxRecordsBytes = 32 << 20
+	maxHeaderBytes  = 256 << 10
+)
+
+func longest(method string) int {
+	if method == getItemsChunk {
+		return maxRecordsBytes
+	}
+	return maxAnswerBytes
+}
+
+// brokenError is an answer that arrived and cannot be unpacked.
+type brokenError struct{ err error }
+
+func (b *brokenError) Error() string { return b.err.Error() }
+func (b *brokenError) Unwrap() error { return b.err }
+
+var errTooLong = errors.New("it is longer than it may be")
+
+func isBroken(err error) bool {
+	var b *brokenError
+	return errors.As(err, &b)
+}
+
+// readAnswer unpacks the answer, up to its bound. With an error comes what
+// could be read.
+func readAnswer(resp *http.Response, most int) ([]byte, error) {
+	var r io.Reader = resp.Body
+	var err error
+	switch strings.ToLower(resp.Header.Get("Content-Encoding")) {
+	case "", "identity":
+	case "gzip":
+		r, err = gzip.NewReader(resp.Body)
+	case "deflate":
+		r, err = zlib.NewReader(resp.Body)
+	default:
+		err = errors.New("it is packed in a way that was not asked for")
+	}
+	if err != nil {
+		return nil, broken(err)
+	}
+	data, err := io.ReadAll(io.LimitReader(r, int64(most)+1))
+	if err == nil && len(data) > most {
+		err = fmt.Errorf("%w: %d bytes", errTooLong, most)
+	}
+	return data, broken(err)
+}
+
+// broken keeps a time-out a time-out, also inside a packed answer.
+func broken(err error) error {
+	if err == nil || isTimeout(err) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return &brokenError{err}
+}
+
+// understand makes an answer of what arrived: PxgError before all else, then
+// the status, then the JSON.
+func (x *exchange) understand(resp *http.Response, data []byte, answer any) error {
+	var said struct {
+		PxgError  *pxgError
+		PxgRetVal json.RawMessage
+	}
+	isJSON := json.Unmarshal(data, &said) == nil && bytes.HasPrefix(bytes.TrimSpace(data), []byte("{"))
+	if isJSON && said.PxgError != nil {
+		if resp.StatusCode == http.StatusOK && !isEmpty(said.PxgRetVal) {
+			return x.badAnswer(resp, data, "the answer holds an error and a value", nil)
+		}
+		return x.failed(resp, said.PxgError)
+	}
+	if e := x.refusedStatus(resp, data); e != nil {
+		return e
+	}
+	if !isJSON {
+		return x.badAnswer(resp, data, "the answer is not the JSON that KSC sends", nil)
+	}
+	if answer == nil {
+		return nil
+	}
+	if err := json.Unmarshal(data, answer); err != nil {
+		return x.badAnswer(resp, data, "the answer has not the form that KSC's has", err)
+	}
+	return nil
+}
+
+// isEmpty says that a value may stand beside an error without contradicting it.
+func isEmpty(v json.RawMessage) bool {
+	switch string(v) {
+	case "", "null", "0", "false", `""`, "{}", "[]":
+		return true
+	}
+	return false
+}
+
+// badAnswer is an answer that settles nothing.
+func (x *exchange) badAnswer(resp *http.Response, data []byte, message string, err error) *Error {
+	return &Error{
+		Kind: KindBadAnswer, Method: x.method, Status: resp.StatusCode, Delivery: Unknown, Err: err,
+		Message: message, Excerpt: x.excerpt(data, excerptBytes),
+	}
+}
+
+// refusedStatus reads an HTTP status other than 200; its body is text for
+// people. A 5xx may come from a proxy that has passed the call on, so it
+// settles nothing.
+func (x *exchange) refusedStatus(resp *http.Response, data []byte) *Error {
+	e := &Error{Method: x.method, Status: resp.StatusCode, Delivery: Answered, Excerpt: x.excerpt(data, excerptBytes)}
+	if said := resp.Header.Get("X-KSC-ErrorMsg"); said != "" {
+		e.Excerpt = x.excerpt([]byte(said), excerptBytes)
+	}
+	switch {
+	case resp.StatusCode == http.StatusOK:
+		return nil
+	case resp.StatusCode == http.StatusUnauthorized && strings.Contains(strings.Join(resp.Header.Values("WWW-Authenticate"), " "), "KSCMFA"):
+		e.Kind, e.Message = KindSecondFactor, "the account demands a second factor"
+	case resp.StatusCode == http.StatusUnauthorized, resp.StatusCode == http.StatusForbidden:
+		e.Kind, e.Message = KindSession, "KSC does not recognise the session"
+	case resp.StatusCode >= 500:
+		e.Kind, e.Message, e.Delivery = KindUnavailable, "the server, or something before it, could not answer", Unknown
+	case resp.StatusCode >= 400:
+		e.Kind, e.Message = KindRefused, "KSC, or something before it, refused the call"
+	default:
+		e.Kind, e.Message, e.Delivery = KindBadAnswer, "an answer that KSC does not give", Unknown
+	}
+	return e
+}

@@ -1,0 +1,416 @@
+package ksc_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/kes-respond/kes-respond/plugin/ksc"
+)
+
+// TestMain makes this machine trust systemCA, before anything has read its
+// real roots, and fails when a goroutine is left over.
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "ksc")
+		if err != nil {
+			panic(err)
+		}
+		defer os.RemoveAll(dir)
+		file := filepath.Join(dir, "roots.pem")
+		if err := errors.Join(
+			os.WriteFile(file, pemOf(systemCA().Certificate[0]), 0o600),
+			os.Setenv("SSL_CERT_FILE", file), os.Setenv("SSL_CERT_DIR", dir),
+		); err != nil {
+			panic(err)
+		}
+		code := m.Run()
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return code
+	}())
+}
+
+const (
+	user      = "edr-operator"
+	password  = `p@ss "wörd"`
+	hostID    = "e6a3c1d0-1f1e-4d0a-9a55-0a1b2c3d4e5f"
+	kscAddr   = "ksc.example:13299"
+	sessionID = "nsPbUpP1oAVZlM1lODEbg8A=="
+)
+
+// certificate says what a test certificate is like.
+type certificate struct {
+	ca      bool
+	names   []string
+	expired bool
+	signer  *tls.Certificate
+}
+
+// make makes it. The clock of a synctest bubble starts at the year 2000.
+func (c certificate) make() *tls.Certificate {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
+	if err != nil {
+		panic(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: serial, Subject: pkix.Name{CommonName: fmt.Sprint("test ", serial)}, DNSNames: c.names,
+		NotBefore: time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC), NotAfter: time.Date(2090, 1, 1, 0, 0, 0, 0, time.UTC),
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		BasicConstraintsValid: true, IsCA: c.ca,
+	}
+	if c.ca {
+		template.KeyUsage |= x509.KeyUsageCertSign
+	}
+	if c.expired {
+		template.NotAfter = time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC)
+	}
+	parent, signer := template, any(key)
+	out := &tls.Certificate{PrivateKey: key}
+	if c.signer != nil {
+		if parent, err = x509.ParseCertificate(c.signer.Certificate[0]); err != nil {
+			panic(err)
+		}
+		signer = c.signer.PrivateKey
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
+	if err != nil {
+		panic(err)
+	}
+	out.Certificate = [][]byte{der}
+	return out
+}
+
+var (
+	systemCA  = sync.OnceValue(certificate{ca: true}.make)
+	plainCert = sync.OnceValue(certificate{names: []string{"ksc.example"}}.make)
+)
+
+func pemOf(der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+}
+
+func trustIn(t testing.TB, certs ...*tls.Certificate) ksc.Trust {
+	var all []byte
+	for _, c := range certs {
+		all = append(all, pemOf(c.Certificate[0])...)
+	}
+	trust, err := ksc.ParseTrust(all)
+	require.NoError(t, err)
+	return trust
+}
+
+// reply writes a whole answer, or what the test wants instead of one, and
+// says whether the connection lives on.
+type reply func(w io.Writer, until <-chan struct{}) bool
+
+// seen is a request as it arrived, whole.
+type seen struct {
+	method string // Class.Method
+	path   string
+	header http.Header
+	body   string
+	conn   int
+}
+
+// rogue is a server whose every byte the test decides, over net.Pipe.
+type rogue struct {
+	tls    *tls.Config
+	answer func(s seen, nth int) reply
+
+	mu    sync.Mutex
+	seen  []seen
+	dials int
+	// handshakes failed, on the server's side
+	refused []error
+	done    chan struct{}
+	serving sync.WaitGroup
+}
+
+func newRogue(t testing.TB, answer func(s seen, nth int) reply) *rogue {
+	r := &rogue{
+		tls:    &tls.Config{Certificates: []tls.Certificate{*plainCert()}, MaxVersion: tls.VersionTLS12},
+		answer: answer, done: make(chan struct{}),
+	}
+	t.Cleanup(func() {
+		close(r.done)
+		r.serving.Wait()
+	})
+	return r
+}
+
+func (r *rogue) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	near, pipe := net.Pipe()
+	far := &eager{Conn: pipe}
+	far.arrived.L = &far.mu
+	r.mu.Lock()
+	r.dials++
+	n := r.dials
+	r.mu.Unlock()
+	gone := make(chan struct{})
+	r.serving.Go(far.pump)
+	r.serving.Go(func() {
+		defer close(gone)
+		r.serve(far, n)
+	})
+	r.serving.Go(func() {
+		select {
+		case <-r.done:
+		case <-gone:
+		}
+		far.Close()
+	})
+	return near, nil
+}
+
+// eager is a connection that reads ahead without end, as a network does for a
+// while: what the client writes never waits for the server.
+type eager struct {
+	net.Conn
+	mu      sync.Mutex
+	arrived sync.Cond
+	buf     []byte
+	err     error
+}
+
+func (e *eager) pump() {
+	p := make([]byte, 4096)
+	for {
+		n, err := e.Conn.Read(p)
+		e.mu.Lock()
+		e.buf, e.err = append(e.buf, p[:n]...), err
+		e.arrived.Broadcast()
+		e.mu.Unlock()
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (e *eager) Read(p []byte) (int, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for len(e.buf) == 0 && e.err == nil {
+		e.arrived.Wait()
+	}
+	if len(e.buf) == 0 {
+		return 0, e.err
+	}
+	n := copy(p, e.buf)
+	e.buf = e.buf[n:]
+	return n, nil
+}
+
+func (r *rogue) serve(far net.Conn, conn int) {
+	c := tls.Server(far, r.tls)
+	defer far.Close()
+	if err := c.Handshake(); err != nil {
+		r.mu.Lock()
+		r.refused = append(r.refused, err)
+		r.mu.Unlock()
+		return
+	}
+	in := bufio.NewReader(c)
+	for {
+		req, err := http.ReadRequest(in)
+		if err != nil {
+			return
+		}
+		body, err := io.ReadAll(req.Body)
+		if err != nil {
+			return
+		}
+		s := seen{strings.TrimPrefix(req.URL.Path, "/api/v1.0/"), req.URL.Path, req.Header, string(body), conn}
+		r.mu.Lock()
+		nth := 0
+		for _, before := range r.seen {
+			if before.method == s.method {
+				nth++
+			}
+		}
+		r.seen = append(r.seen, s)
+		r.mu.Unlock()
+		if !r.answer(s, nth)(c, r.done) {
+			return
+		}
+	}
+}
+
+// calls are the requests that arrived, all or those of one method.
+func (r *rogue) calls(method string) []seen {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []seen
+	for _, s := range r.seen {
+		if method == "" || s.method == method {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// raw is an answer byte for byte, after which the connection lives on.
+func raw(text string) reply {
+	return func(w io.Writer, _ <-chan struct{}) bool {
+		_, err := io.WriteString(w, text)
+		return err == nil
+	}
+}
+
+// cut is an answer byte for byte, after which the connection is dropped.
+func cut(text string) reply {
+	return func(w io.Writer, _ <-chan struct{}) bool {
+		io.WriteString(w, text) //nolint:errcheck // dropped either way
+		return false
+	}
+}
+
+// status is a complete answer; headers are whole lines.
+func status(code int, body string, headers ...string) reply {
+	var b strings.Builder
+	fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\n", code, http.StatusText(code))
+	for _, h := range headers {
+		b.WriteString(h + "\r\n")
+	}
+	fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n%s", len(body), body)
+	return raw(b.String())
+}
+
+func ok(body string) reply { return status(200, body) }
+
+// never says nothing until the client leaves.
+func never(w io.Writer, _ <-chan struct{}) bool {
+	io.Copy(io.Discard, w.(io.Reader)) //nolint:errcheck // ends when the client leaves
+	return false
+}
+
+// then says something, and no more until the client leaves.
+func then(text string) reply {
+	return func(w io.Writer, until <-chan struct{}) bool {
+		io.WriteString(w, text) //nolint:errcheck // the client may have left
+		return never(w, until)
+	}
+}
+
+// wellBehaved answers each method as the reference shows.
+func wellBehaved(s seen, _ int) reply {
+	switch s.method {
+	case "Session.StartSession":
+		return ok(`{"PxgRetVal":"` + sessionID + `"}`)
+	case "HostGroup.FindHosts", "HostGroup.FindIncidents":
+		return ok(`{"strAccessor":"ua1eizhXcYqZUuv64j8yB1","PxgRetVal":1}`)
+	case "ChunkAccessor.GetItemsChunk":
+		return ok(`{"pChunk":{"KLCSP_ITERATOR_ARRAY":[{"type":"params","value":{` +
+			`"KLHST_WKS_HOSTNAME":"` + hostID + `","KLHST_WKS_DN":"PC-12","KLINCDT_ID":4711}}]},"PxgRetVal":1}`)
+	case "HostGroup.GetHostInfo":
+		return ok(`{"PxgRetVal":{"KLHST_WKS_HOSTNAME":"` + hostID + `","KLHST_WKS_DN":"PC-12","KLHST_WKS_STATUS":29}}`)
+	case "HostGroup.GetStaticInfo":
+		return ok(`{"PxgRetVal":{"KLADMSRV_PRODUCT_FULL_VERSION":"15.2.0.0"}}`)
+	case "HostGroup.AddIncident":
+		return ok(`{"PxgRetVal":4711}`)
+	case "ConEvents.IsAnyServiceConsoleAvailable":
+		return ok(`{"PxgRetVal":true}`)
+	}
+	return ok(`{}`)
+}
+
+// except is wellBehaved but for one method.
+func except(method string, bad reply) func(seen, int) reply {
+	return func(s seen, nth int) reply {
+		if s.method == method {
+			return bad
+		}
+		return wellBehaved(s, nth)
+	}
+}
+
+// client makes a client of a server; change may alter its configuration.
+func client(t testing.TB, dial func(context.Context, string, string) (net.Conn, error), change ...func(*ksc.Config)) *ksc.Client {
+	t.Helper()
+	config := ksc.Config{
+		Addr: kscAddr, User: user, Password: password, Trust: trustIn(t, plainCert()), Dial: dial, CallTimeout: 30 * time.Second,
+	}
+	for _, f := range change {
+		f(&config)
+	}
+	c, err := ksc.New(config)
+	require.NoError(t, err)
+	t.Cleanup(func() { c.Close(context.Background()) }) //nolint:errcheck // the server may be past answering
+	return c
+}
+
+// failed demands an *ksc.Error that shows no secret however it is printed.
+func failed(t testing.TB, err error) *ksc.Error {
+	t.Helper()
+	var e *ksc.Error
+	require.ErrorAs(t, err, &e)
+	noSecret(t, e)
+	assert.LessOrEqual(t, len(e.Excerpt), 700, "the excerpt is bounded")
+	assert.LessOrEqual(t, len(e.Error()), 4000, "the text is bounded")
+	assert.NotRegexp(t, `[\x00-\x1f\x7f]`, e.Error(), "the text is printable")
+	return e
+}
+
+// noSecret prints a value in every way a program prints values.
+func noSecret(t testing.TB, v any) {
+	t.Helper()
+	var log bytes.Buffer
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("m", "v", v)
+	slog.New(slog.NewTextHandler(&log, nil)).Info("m", "v", v)
+	asJSON, _ := json.Marshal(v)
+	nested := struct{ inner any }{v}
+	all := fmt.Sprintf("%v %+v %#v %s %q %x %d %v %+v %#v", v, v, v, v, v, v, v, nested, nested, nested) + string(asJSON) + log.String()
+	for name, secret := range secrets() {
+		if strings.Contains(all, secret) {
+			assert.Fail(t, "a secret is printed", "%s, of a %T: %s", name, v, all)
+		}
+	}
+}
+
+func secrets() map[string]string {
+	quoted, _ := json.Marshal(password)
+	return map[string]string{
+		"the password":            password,
+		"the password in JSON":    strings.Trim(string(quoted), `"`),
+		"the password in base64":  base64.StdEncoding.EncodeToString([]byte(password)),
+		"the password in hex":     fmt.Sprintf("%x", password),
+		"the session":             sessionID,
+		"the session's beginning": sessionID[:20],
+		"the password's, base64":  base64.StdEncoding.EncodeToString([]byte(password))[:12],
+	}
+}

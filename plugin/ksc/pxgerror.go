@@ -1,0 +1,94 @@
+package ksc
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// pxgError is how a method fails with HTTP 200 (KSCAPI main page). Subcode and
+// locdata may be absent. That it failed must not be lost because one of its
+// members has an unexpected type.
+type pxgError struct {
+	Code    value `json:"code"`
+	Subcode value `json:"subcode"`
+	Module  value `json:"module"`
+	Message value `json:"message"`
+	Locdata value `json:"locdata"`
+}
+
+// failed puts KSC's own error into ours.
+func (x *exchange) failed(resp *http.Response, p *pxgError) *Error {
+	code, _ := p.Code.integer()
+	subcode, _ := p.Subcode.integer()
+	e := &Error{
+		Method: x.method, Status: resp.StatusCode, Delivery: Answered, Code: int(code), Subcode: int(subcode),
+		Module: x.excerpt([]byte(p.Module.text()), maxModuleBytes), Message: x.excerpt([]byte(p.text()), 4*excerptBytes),
+	}
+	if e.Message == "" {
+		e.Message = "KSC gave no reason"
+	}
+	e.Kind = kindOf(e.Module, e.Code)
+	return e
+}
+
+const maxModuleBytes = 32
+
+// kindOf goes by module and code together: numbers repeat between modules
+// (KSCAPI a00337).
+func kindOf(module string, code int) Kind {
+	switch fmt.Sprintf("%s %d", module, code) {
+	case "KLSTD 1184", "KLSTD 1193":
+		return KindDenied
+	case "KLSTD 1186":
+		return KindNotFound
+	case "KLSTD 1195":
+		return KindUnavailable
+	case "KLSTD 1229":
+		return KindLimit
+	case "KLCONN 1194":
+		return KindUnsupported
+	case "KLWAT 1445":
+		return KindSession
+	case "KLWAT 1453", "KLWAT 1454":
+		return KindLogin
+	case "SPL 2013":
+		return KindLocked
+	}
+	return KindRefused
+}
+
+// maxArgs bounds the arguments put into an error's text, and maxArgBytes each
+// of them: a format may repeat one without end.
+const (
+	maxArgs     = 9
+	maxArgBytes = 1 << 10
+)
+
+// text is the message in its localised form, where there is one: %1 to %9 in
+// the format stand for the arguments, a missing one for nothing.
+func (p *pxgError) text() string {
+	var local struct {
+		Format value   `json:"format"`
+		Args   []value `json:"args"`
+	}
+	format := ""
+	if json.Unmarshal(p.Locdata.raw, &local) == nil {
+		format = local.Format.text()
+	}
+	if format == "" {
+		return p.Message.text()
+	}
+	var pairs []string
+	for i := range maxArgs {
+		arg := ""
+		if i < len(local.Args) {
+			arg = clip(local.Args[i].text(), maxArgBytes)
+		}
+		pairs = append(pairs, fmt.Sprintf("%%%d", i+1), arg)
+	}
+	return strings.NewReplacer(pairs...).Replace(clip(format, maxArgBytes))
+}
+
+func clip(s string, most int) string { return s[:min(len(s), most)] }
