@@ -20,6 +20,7 @@ build: ## build every program into bin/
 
 .PHONY: test
 test: ## run every test, with the race detector where cgo is at hand
+	@for p in python3 jq; do command -v $$p >/dev/null || echo "no $$p: the README's example that needs it is not run"; done
 	@if [ "$$(go env CGO_ENABLED)" = 1 ] && command -v "$$(go env CC)" >/dev/null; then \
 	  GORACE=atexit_sleep_ms=0 go test -race -timeout 20m ./...; \
 	else echo "no C compiler: tests run without the race detector"; go test -timeout 20m ./...; fi

@@ -13,14 +13,79 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// buildEmulator builds the real emulator: scripts run two real programs
-// against each other over loopback TLS.
-func buildEmulator(t *testing.T) string {
+// build builds one of our programs as the Makefile does: tests run real
+// programs against each other over loopback TLS.
+func build(t testing.TB, name, dir string) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "ksc-emulator")
-	out, err := exec.Command("go", "build", "-o", path, "../ksc-emulator").CombinedOutput()
+	return buildFrom(t, "../"+name, filepath.Join(dir, name))
+}
+
+func buildFrom(t testing.TB, source, path string) string {
+	t.Helper()
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", path, source)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
 	return path
+}
+
+// address is where an emulator listens.
+type address struct {
+	host, port, cert string
+	stop             func() // ends it; its state file is written by then
+}
+
+// startEmulator runs the emulator until the test ends, with files of its own
+// in dir: record.jsonl, state.json.
+func startEmulator(t testing.TB, dir, inventory, state string, args ...string) address {
+	t.Helper()
+	program := build(t, "ksc-emulator", t.TempDir())
+	args = append(args, "--listen", "127.0.0.1:0", "--user", "edr-operator", "--password", "demo-only",
+		"--ready-file", "ready", "--cert-out", "ksc.pem", "--state-out", "state.json")
+	for name, text := range map[string]string{"inventory": inventory, "state-in": state} {
+		if text != "" {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+			args = append(args, "--"+name, name)
+		}
+	}
+	cmd := exec.Command(program, args...)
+	cmd.Dir = dir
+	var said strings.Builder
+	cmd.Stdout, cmd.Stderr = &said, &said
+	require.NoError(t, cmd.Start())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		cmd.Wait()
+	}()
+	stop := func() {
+		cmd.Process.Signal(os.Interrupt)
+		<-ended
+	}
+	t.Cleanup(stop)
+	ready := filepath.Join(dir, "ready")
+	require.True(t, grows(ready, 1, ended), "%s", &said)
+	text, err := os.ReadFile(ready)
+	require.NoError(t, err)
+	host, port, _ := strings.Cut(strings.TrimSpace(string(text)), ":")
+	return address{host, port, filepath.Join(dir, "ksc.pem"), stop}
+}
+
+// grows waits until a file has so many bytes, or whoever writes it has ended.
+func grows(path string, size int64, ended <-chan struct{}) bool {
+	deadline := time.After(20 * time.Second)
+	for {
+		if info, err := os.Stat(path); err == nil && info.Size() >= size {
+			return true
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ended:
+			return false
+		case <-deadline:
+			return false
+		}
+	}
 }
 
 // waitFile waits until a file exists and is not empty: "waitfile ready".
@@ -45,15 +110,8 @@ func waitMore(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func waitSize(ts *testscript.TestScript, name string, size int64) {
-	path := ts.MkAbs(name)
-	deadline := time.Now().Add(20 * time.Second)
-	for range time.Tick(10 * time.Millisecond) {
-		if info, err := os.Stat(path); err == nil && info.Size() >= size {
-			return
-		}
-		if time.Now().After(deadline) {
-			ts.Fatalf("%s did not reach %d bytes", name, size)
-		}
+	if !grows(ts.MkAbs(name), size, nil) {
+		ts.Fatalf("%s did not reach %d bytes", name, size)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -35,13 +36,23 @@ type paramFlag struct {
 	value *once
 }
 
+// taskCommand is the command of one task. Its flags are read from the schema,
+// which costs more than all else at start: only the command that the arguments
+// name has them, the others are there to be listed.
 func taskCommand(s surroundings, t *task.Task) *cobra.Command {
 	f := &taskFlags{task: t, texts: map[string]*once{}}
 	c := &cobra.Command{
 		Use: t.Name, Short: t.Summary, Long: t.Help, GroupID: "tasks", Args: noWords,
-		Example: "  " + exampleLine(t),
-		RunE:    func(c *cobra.Command, _ []string) error { return f.run(c.Context(), s) },
+		RunE: func(c *cobra.Command, _ []string) error { return f.run(c.Context(), s) },
 	}
+	if !slices.Contains(s.args[1:], t.Name) {
+		return c
+	}
+	help := c.HelpFunc()
+	c.SetHelpFunc(func(c *cobra.Command, args []string) {
+		c.Example = "  " + exampleLine(t)
+		help(c, args)
+	})
 	flags := c.Flags()
 	flags.SortFlags = false
 	f.targetHost = stringFlag(flags, "targetHost", "host: its KSC id, or a name to look up (required)")

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"runtime"
 	"strings"
 
@@ -156,15 +155,14 @@ func sampleCommand(s surroundings) *cobra.Command {
 func versionCommand(s surroundings) *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "version, protocol and platform", Args: noWords, Example: "  kes-respond version",
-		RunE: func(*cobra.Command, []string) error {
-			if _, err := io.WriteString(s.out, versionLine()); err != nil {
-				return &exitError{shared.ExitFailed, err}
-			}
-			return nil
-		},
+		RunE: func(*cobra.Command, []string) error { return printVersion(s) },
 	}
 }
 
-func versionLine() string {
-	return fmt.Sprintf("%s %s, protocol %d, %s %s/%s\n", plugin.Name, version, shared.Protocol, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+func printVersion(s surroundings) error {
+	_, err := fmt.Fprintf(s.out, "%s %s, protocol %d, %s %s/%s\n", plugin.Name, version, shared.Protocol, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	if err != nil {
+		return &exitError{shared.ExitFailed, err}
+	}
+	return nil
 }

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestTenThousandRequests pipes a thousand and then ten thousand requests
+// through the real program to the emulator: each id has one result, answers
+// are interleaved, and memory does not grow with the number.
+func TestTenThousandRequests(t *testing.T) {
+	dir := t.TempDir()
+	program := build(t, "kes-respond", dir)
+	at := startEmulator(t, dir, "", "")
+	few := serveMany(t, program, at, 1000)
+	many := serveMany(t, program, at, 10_000)
+	t.Logf("peak memory: %d KiB for 1,000 requests, %d KiB for 10,000", few, many)
+	assert.LessOrEqual(t, float64(many), 1.2*float64(few), "peak memory in KiB")
+	at.stop()
+	state, err := os.ReadFile(filepath.Join(dir, "state.json"))
+	require.NoError(t, err)
+	assert.Equal(t, 11_000, bytes.Count(state, []byte(`"KLINCDT_BODY"`)))
+}
+
+// serveMany sends n requests through one serve and gives its peak memory in KiB.
+func serveMany(t *testing.T, program string, at address, n int) int64 {
+	t.Helper()
+	var requests bytes.Buffer
+	for i := range n {
+		fmt.Fprintf(&requests, `{"id":%d,"task":"isolateHost","targetHost":"host-%d","params":{"action":1},"hostLookup":"never"}`+"\n", i, i)
+	}
+	cmd := exec.Command(program, "serve")
+	cmd.Env = at.environment()
+	cmd.Stdin = &requests
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	cmd.Stderr = os.Stderr
+	require.NoError(t, cmd.Start())
+	results := map[int]int{}
+	open, crossed := map[int]bool{}, 0
+	lines := bufio.NewScanner(out)
+	lines.Buffer(nil, 64<<10)
+	for lines.Scan() {
+		var e struct {
+			Type, Outcome string
+			ID            int
+		}
+		require.NoError(t, json.Unmarshal(lines.Bytes(), &e))
+		switch e.Type {
+		case "accepted":
+			open[e.ID] = true
+		case "result":
+			require.Equal(t, "submitted", e.Outcome, lines.Text())
+			results[e.ID]++
+			delete(open, e.ID)
+			if len(open) > 0 {
+				crossed++
+			}
+		}
+	}
+	require.NoError(t, lines.Err())
+	require.NoError(t, cmd.Wait())
+	for i := range n {
+		require.Equal(t, 1, results[i], "results of request %d", i)
+	}
+	require.Len(t, results, n)
+	assert.Positive(t, crossed, "no answer overtook another")
+	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	require.True(t, ok)
+	return usage.Maxrss
+}
+
+// environment is that of the help page, and nothing of ours beside it.
+func (a address) environment() []string {
+	return []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"),
+		"kscHost=" + a.host, "kscPort=" + a.port, "kscCert=" + a.cert, "kscUser=edr-operator", "kscPassword=demo-only",
+	}
+}
+
+// BenchmarkOneShot is what a whole process costs, beside a program that does
+// the same four calls with net/http alone: compare cpu-ms/op of the two.
+func BenchmarkOneShot(b *testing.B) {
+	dir := b.TempDir()
+	program, floor := build(b, "kes-respond", dir), buildFrom(b, "./testdata/floor", filepath.Join(dir, "floor"))
+	at := startEmulator(b, dir, "", "")
+	for name, args := range map[string][]string{
+		"kes-respond": {program, "isolateHost", "--targetHost", "host", "--action", "1", "--hostLookup", "never"},
+		"net-http":    {floor},
+		"version":     {program, "version"},
+	} {
+		b.Run(name, func(b *testing.B) {
+			var spent int64
+			for b.Loop() {
+				cmd := exec.Command(args[0], args[1:]...)
+				cmd.Env = at.environment()
+				out, err := cmd.CombinedOutput()
+				require.NoError(b, err, string(out))
+				spent += int64(cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime())
+			}
+			b.ReportMetric(float64(spent)/1e6/float64(b.N), "cpu-ms/op")
+		})
+	}
+}
