@@ -37,13 +37,7 @@ file per threat is best.`,
 		return iocScan{IOC: base64.StdEncoding.EncodeToString(data)}
 	},
 	Validate: func(p iocScan) []shared.Violation {
-		data, err := base64.StdEncoding.Strict().DecodeString(p.IOC)
-		if err == nil {
-			err = checkArchive(data)
-		} else {
-			err = errNotBase64
-		}
-		if err != nil {
+		if err := checkBase64(p.IOC); err != nil {
 			return []shared.Violation{{Pointer: "/ioc", Message: err.Error()}}
 		}
 		return nil
@@ -57,6 +51,12 @@ file per threat is best.`,
 			effects = append(effects, shared.Quarantines)
 		}
 		return effects
+	},
+	Paths: func(p iocScan) []Path {
+		if p.QuarantineObject {
+			return onePath("", shared.Quarantines, false) // wherever it is found
+		}
+		return nil
 	},
 	Warnings: func(p iocScan) []string {
 		if p.IsolateHost {

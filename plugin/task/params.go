@@ -3,6 +3,7 @@ package task
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -64,7 +65,10 @@ func decode[P any](s Spec[P], raw json.RawMessage) (Params, []shared.Violation) 
 		out.effects = s.EffectsOf(p)
 	}
 	if s.Paths != nil {
-		out.paths = s.Paths(p)
+		for _, path := range s.Paths(p) {
+			path.Path = strings.ReplaceAll(path.Path, "/", `\`)
+			out.paths = append(out.paths, path)
+		}
 	}
 	if s.State != nil {
 		out.slot, out.value = s.State(p)
@@ -77,17 +81,10 @@ func decode[P any](s Spec[P], raw json.RawMessage) (Params, []shared.Violation) 
 	if s.Warnings != nil {
 		out.warnings = s.Warnings(p)
 	}
+	if slices.ContainsFunc(out.paths, func(p Path) bool { return strings.HasPrefix(p.Path, `\\`) }) {
+		// A caller's event may name the share, and whoever runs it sees the
+		// host log in there.
+		out.warnings = append(out.warnings, "the path is on the network: the host goes there with its own account")
+	}
 	return out, nil
-}
-
-// whole is an integer that may be written 1, 1.0 or 1e0: for JSON Schema they
-// are one number.
-type whole int
-
-// UnmarshalJSON reads what the schema has passed as an integer.
-func (w *whole) UnmarshalJSON(data []byte) error {
-	var f float64
-	err := json.Unmarshal(data, &f)
-	*w = whole(f)
-	return err
 }

@@ -7,6 +7,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/google/jsonschema-go/jsonschema"
 
@@ -31,8 +32,8 @@ func (t *Task) Parse(raw json.RawMessage) (Params, []shared.Violation) {
 	if err != nil {
 		return Params{}, []shared.Violation{{Pointer: "/params", Message: "cannot be checked: " + err.Error()}}
 	}
-	var value any
-	if err := json.Unmarshal(raw, &value); err != nil {
+	value, err := tree(raw)
+	if err != nil {
 		return Params{}, []shared.Violation{{Pointer: "/params", Message: "cannot be read"}}
 	}
 	if found = c.check("/params", value); len(found) > 0 {
@@ -86,7 +87,9 @@ func (c *checker) check(pointer string, value any) []shared.Violation {
 			found = c.object(pointer, v)
 		}
 	case []any:
-		if c.schema.Type == "array" && c.items != nil {
+		// Too many items are one violation: millions of wrong ones in one line
+		// would fill the memory with what nobody reads.
+		if most := c.schema.MaxItems; c.schema.Type == "array" && c.items != nil && (most == nil || len(v) <= *most) {
 			for i, one := range v {
 				found = append(found, c.items.check(pointer+"/"+strconv.Itoa(i), one)...)
 			}
@@ -110,10 +113,15 @@ func (c *checker) object(pointer string, value map[string]any) []shared.Violatio
 		names = append(names, name)
 	}
 	sort.Strings(names)
+	unreadable := false
 	for _, name := range names {
 		member, ok := c.members[name]
 		if ok {
 			found = append(found, member.check(pointer+shared.Pointer(name), value[name])...)
+			continue
+		}
+		if !readable(name) {
+			unreadable = true
 			continue
 		}
 		message := "is not a parameter of this task"
@@ -124,7 +132,21 @@ func (c *checker) object(pointer string, value map[string]any) []shared.Violatio
 		}
 		found = append(found, shared.Violation{Pointer: pointer + shared.Pointer(name), Message: message})
 	}
+	if unreadable {
+		found = append(found, shared.Violation{Pointer: pointer, Message: "has a member whose name is no parameter of this task"})
+	}
 	return found
+}
+
+// readable says whether a caller's member name may stand in a pointer. Where
+// quotes went astray a "name" is a piece of a command line, secrets and all;
+// what looks like a name is shown, in any script, since misspellings have to
+// be found.
+func readable(name string) bool {
+	const longest = 64
+	return name != "" && len(name) <= longest && !strings.ContainsFunc(name, func(r rune) bool {
+		return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+	})
 }
 
 // explain says what a schema demands, in words.
@@ -143,12 +165,18 @@ func explain(s *jsonschema.Schema) string {
 			return "must be an MD5: 32 hexadecimal digits" + orEmpty(s.Pattern == md5OrEmpty)
 		case s.Pattern == sha256OrEmpty:
 			return "must be a SHA-256: 64 hexadecimal digits" + orEmpty(true)
+		case s.Pattern != "":
+			return "must be a string that matches " + s.Pattern
+		}
+		low := 0
+		if s.MinLength != nil {
+			low = *s.MinLength
+		}
+		switch {
 		case s.MaxLength != nil:
-			low := 0
-			if s.MinLength != nil {
-				low = *s.MinLength
-			}
 			return fmt.Sprintf("must be a string of %d to %d characters", low, *s.MaxLength)
+		case low > 0:
+			return fmt.Sprintf("must be a string of %d or more characters", low)
 		}
 		return "must be a string"
 	case "boolean":

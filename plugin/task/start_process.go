@@ -28,14 +28,25 @@ they do travel to KSC and stand in the incident there.`,
 		return startProcess{`C:\Windows\System32\cmd.exe`, &arguments, &folder}
 	},
 	Validate: func(p startProcess) []shared.Violation {
-		found := checkPath("/executablePath", p.ExecutablePath)
+		found := checkFile("/executablePath", p.ExecutablePath)
 		if p.WorkingFolder != nil {
 			found = append(found, checkPath("/workingFolder", *p.WorkingFolder)...)
 		}
-		if p.Arguments != nil && strings.ContainsFunc(*p.Arguments, func(r rune) bool { return r != '\t' && unicode.IsControl(r) }) {
-			found = append(found, shared.Violation{Pointer: "/arguments", Message: "holds a control character"})
+		if p.Arguments != nil {
+			found = append(found, checkArguments("/arguments", *p.Arguments)...)
 		}
 		return found
 	},
 	Paths: func(p startProcess) []Path { return onePath(p.ExecutablePath, shared.Executes, false) },
 })
+
+// checkArguments takes any text that can be one command line.
+func checkArguments(pointer, arguments string) []shared.Violation {
+	switch {
+	case tooLong(arguments):
+		return []shared.Violation{{Pointer: pointer, Message: tooLongMessage}}
+	case strings.ContainsFunc(arguments, func(r rune) bool { return r != '\t' && unicode.IsControl(r) }):
+		return []shared.Violation{{Pointer: pointer, Message: "holds a control character"}}
+	}
+	return nil
+}

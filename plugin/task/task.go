@@ -9,6 +9,7 @@ package task
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -56,7 +57,11 @@ type Hints struct {
 	Idempotent  bool `json:"idempotent"`  // a second time changes no more than the first
 }
 
-// Path is a place on the host that a request touches.
+// Path is a place on the host that a request touches, with backslashes between
+// its steps. It holds no "." and "..", no doubled separator, no data stream and
+// no name that Windows reads as another one; variables and short names (8.3)
+// stand as the caller wrote them. It is empty where it may be any place: a hash
+// names the file, or the host finds it by itself.
 type Path struct {
 	Path       string
 	Effect     shared.Effect
@@ -143,8 +148,14 @@ func (t *Task) Prototype() any { return t.prototype }
 // command line; it is empty for most tasks.
 func (t *Task) LoadMember() string { return t.loadMember }
 
-// Load turns files into the text of the member LoadMember, checked.
-func (t *Task) Load(files []File) (string, error) { return t.load(files) }
+// Load turns files into the text of the member LoadMember, checked. The same
+// files give the same text, in whatever order they come.
+func (t *Task) Load(files []File) (string, error) {
+	if t.load == nil {
+		return "", errors.New(t.Name + " takes no files")
+	}
+	return t.load(files)
+}
 
 // Body is the incident's body, KLINCDT_BODY: ASCII JSON with its members in
 // the order of the help page's sample.
