@@ -198,6 +198,38 @@ func (r *rogue) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	return near, nil
 }
 
+// dialStuck is Dial, of a network that takes so many bytes and then drops the
+// connection, or takes no more.
+func (r *rogue) dialStuck(after int, drops bool) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := r.Dial(ctx, network, addr)
+		return &stuck{Conn: c, left: after, drops: drops, closed: make(chan struct{})}, err
+	}
+}
+
+type stuck struct {
+	net.Conn
+	left   int // written by one goroutine at a time
+	drops  bool
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (s *stuck) Write(p []byte) (int, error) {
+	if s.left -= len(p); s.left >= 0 {
+		return s.Conn.Write(p)
+	}
+	if !s.drops {
+		<-s.closed
+	}
+	return 0, &net.OpError{Op: "write", Net: "tcp", Err: net.ErrClosed}
+}
+
+func (s *stuck) Close() error {
+	s.once.Do(func() { close(s.closed) })
+	return s.Conn.Close()
+}
+
 // eager is a connection that reads ahead without end, as a network does for a
 // while: what the client writes never waits for the server.
 type eager struct {
