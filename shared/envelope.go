@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -29,7 +30,7 @@ func members() []member {
 		{"id", nil, nil, func(*Request, json.RawMessage) error { return nil }},
 		{"type", nil, nil, func(*Request, json.RawMessage) error { return nil }},
 		{"task", []string{TypeRespond, TypeDescribe}, respond, text(64, func(r *Request) *string { return &r.Task })},
-		{"targetHost", respond, respond, text(256, func(r *Request) *string { return &r.TargetHost })},
+		{"targetHost", respond, respond, readTargetHost},
 		{"params", respond, respond, readParams},
 		{"responseEventIncident", respond, nil, readIncidentMark},
 		{"responseEventIncidentArea", respond, nil, readArea},
@@ -56,11 +57,20 @@ func members() []member {
 	}
 }
 
+// flaws are what is wrong inside a member; their pointers are relative to it.
+type flaws []Violation
+
+func (f flaws) Error() string { return f[0].Pointer + " " + f[0].Message }
+
 // readMembers checks each member by itself, so that a caller hears of all that
-// is wrong at once.
-func readMembers(r *Request, raw map[string]json.RawMessage) []Violation {
-	r.HostLookup, r.Wait = LookupAuto, WaitSubmit
-	var found []Violation
+// is wrong at once. It lists the first unknown members and counts the others.
+func readMembers(r *Request, raw map[string]json.RawMessage) (found []Violation, omitted int) {
+	if r.Type == TypeRespond {
+		r.HostLookup = LookupAuto
+	}
+	if r.Type == TypeRespond || r.Type == TypeStatus {
+		r.Wait = WaitSubmit
+	}
 	known := map[string]bool{}
 	for _, m := range members() {
 		known[m.name] = true
@@ -73,9 +83,7 @@ func readMembers(r *Request, raw map[string]json.RawMessage) []Violation {
 		case m.types != nil && !slices.Contains(m.types, r.Type):
 			found = append(found, Violation{Pointer(m.name), "has no meaning in a request of type " + r.Type})
 		default:
-			if err := m.read(r, value); err != nil {
-				found = append(found, Violation{Pointer(m.name), err.Error()})
-			}
+			found = append(found, flawsOf(m.name, m.read(r, value))...)
 		}
 	}
 	var unknown []string
@@ -85,10 +93,25 @@ func readMembers(r *Request, raw map[string]json.RawMessage) []Violation {
 		}
 	}
 	sort.Strings(unknown)
-	for _, name := range unknown {
+	listed := unknown[:min(len(unknown), mostFound)]
+	for _, name := range listed {
 		found = append(found, Violation{Pointer(name), "is not a member that requests have" + meant(name, known)})
 	}
-	return found
+	return found, len(unknown) - len(listed)
+}
+
+func flawsOf(name string, err error) []Violation {
+	var inside flaws
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(err, &inside):
+		return []Violation{{Pointer(name), err.Error()}}
+	}
+	for i := range inside {
+		inside[i].Pointer = Pointer(name) + inside[i].Pointer
+	}
+	return inside
 }
 
 func meant(name string, known map[string]bool) string {
@@ -152,6 +175,15 @@ func kind(raw json.RawMessage, first byte, name string) error {
 	return nil
 }
 
+// readTargetHost refuses blanks around the name: what is left of an empty
+// template must not be looked up, still less be sent as it is.
+func readTargetHost(r *Request, raw json.RawMessage) (err error) {
+	if r.TargetHost, err = readText(raw, 256); err == nil && strings.TrimSpace(r.TargetHost) != r.TargetHost {
+		err = errors.New("begins or ends with a blank")
+	}
+	return err
+}
+
 func readParams(r *Request, raw json.RawMessage) error {
 	r.Params = raw
 	if raw[0] != '{' && raw[0] != '[' {
@@ -207,25 +239,37 @@ func readIncident(r *Request, raw json.RawMessage) error {
 		return errors.New("must be an object with id and, where there are several, server")
 	}
 	r.Incident = &Incident{}
-	for name, value := range members {
+	var found flaws
+	note := func(name string, err error) {
+		if err != nil && len(found) < mostFound {
+			found = append(found, Violation{Pointer(name), err.Error()})
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
 		var err error
 		switch name {
 		case "id":
-			r.Incident.ID, err = readText(value, 19)
-			if err == nil && strings.Trim(r.Incident.ID, "0123456789") != "" {
-				err = errors.New("must be decimal digits")
-			}
+			r.Incident.ID, err = readDigits(members[name])
 		case "server":
-			r.Incident.Server, err = readText(value, 128)
+			r.Incident.Server, err = readText(members[name], 128)
 		default:
-			err = errors.New("is not a member that it has")
+			err = errors.New("is not a member that incident has; id and server are")
 		}
-		if err != nil {
-			return fmt.Errorf("member %q: %w", name, err)
-		}
+		note(name, err)
 	}
-	if r.Incident.ID == "" {
-		return errors.New("must have an id: the decimal number as a string")
+	if _, ok := members["id"]; !ok {
+		note("id", errors.New("is required: the decimal number as a string"))
+	}
+	if len(found) > 0 {
+		return found
 	}
 	return nil
+}
+
+func readDigits(raw json.RawMessage) (string, error) {
+	s, err := readText(raw, 19)
+	if err == nil && strings.Trim(s, "0123456789") != "" {
+		err = errors.New("must be decimal digits")
+	}
+	return s, err
 }

@@ -1,6 +1,9 @@
 package shared
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Code says why a request did not end as asked. The set is closed within a
 // protocol version; PROTOCOL.md explains each.
@@ -47,7 +50,7 @@ type Error struct {
 	Retryable  bool        `json:"retryable"`            // the same request may succeed later
 	Violations []Violation `json:"violations,omitempty"` // at most MaxListed
 	Candidates []Candidate `json:"candidates,omitempty"` // at most MaxListed
-	Omitted    int         `json:"omitted,omitempty"`    // how many the list above leaves out
+	Omitted    int         `json:"omitted,omitempty"`    // how many more there are than the lists hold
 	Upstream   *Upstream   `json:"upstream,omitempty"`
 }
 
@@ -93,7 +96,7 @@ func Refuse(violations ...Violation) *Error {
 		e.Message = "the request breaks the contract at " + place(violations[0].Pointer) + ": " + violations[0].Message + "; nothing was sent"
 	}
 	if n := len(violations); n > MaxListed {
-		e.Violations, e.Omitted = violations[:MaxListed], n-MaxListed
+		e.Violations, e.Omitted = slices.Clone(violations[:MaxListed]), n-MaxListed
 	}
 	return e
 }

@@ -47,7 +47,7 @@ func ParseID(raw []byte) (ID, error) {
 		return IDOf(s), nil
 	}
 	digits := bytes.TrimPrefix(raw, []byte("-"))
-	if len(digits) < 1 || len(digits) > MaxIDLength || len(bytes.Trim(digits, "0123456789")) > 0 {
+	if len(digits) < 1 || len(digits) > MaxIDLength || len(bytes.Trim(digits, "0123456789")) > 0 || !json.Valid(raw) {
 		return "", fmt.Errorf("must be a string of 1 to %d characters or an integer", MaxIDLength)
 	}
 	return ID(raw), nil

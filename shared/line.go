@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -47,100 +47,44 @@ func ascii(data []byte) []byte {
 		case r < 0x7f:
 			out = append(out, byte(r))
 		case r > 0xffff:
-			r -= 0x10000
-			out = fmt.Appendf(out, `\u%04x\u%04x`, 0xd800+r>>10, 0xdc00+r&0x3ff)
+			high, low := utf16.EncodeRune(r)
+			out = escape(escape(out, high), low)
 		default:
-			out = fmt.Appendf(out, `\u%04x`, r)
+			out = escape(out, r)
 		}
 	}
 	return out
 }
 
+func escape(out []byte, unit rune) []byte {
+	const hex = "0123456789abcdef"
+	return append(out, '\\', 'u', hex[unit>>12&15], hex[unit>>8&15], hex[unit>>4&15], hex[unit&15])
+}
+
 // EventLine writes an event as one line: ASCII, ended by a newline, at most
-// MaxEventBytes. Where it would be longer, what can be left out goes in this
-// order: the plan's body, then the ends of long texts, then lists.
+// MaxEventBytes. What does not fit is left out in the order of the list
+// "fits", until it does; what was cut short ends in "…". No outcome, code or
+// id of a request is ever cut. The error is for an event that cannot be
+// written at all: without a kind, or with a part that is no JSON, no time or
+// longer than a line by itself.
 func EventLine(e Event) ([]byte, error) {
-	line, err := eventLine(e)
-	if err != nil || len(line) <= MaxEventBytes {
-		return line, err
-	}
-	for keep := MaxEventBytes / 16; keep >= 16; keep /= 4 {
-		line, err = eventLine(shortened(e, keep))
-		if err != nil || len(line) <= MaxEventBytes {
-			return line, err
+	var line []byte
+	for _, f := range fits() {
+		var err error
+		if line, err = eventLine(f.event(e)); err != nil {
+			return nil, err
+		}
+		if len(line) <= MaxEventBytes {
+			return line, nil
 		}
 	}
 	return nil, fmt.Errorf("a %s event of %d bytes cannot be written in %d", e.Type(), len(line), MaxEventBytes)
 }
 
 func eventLine(e Event) ([]byte, error) {
-	data, err := marshal(e)
+	data, err := e.MarshalJSON()
 	if err != nil {
 		return nil, err
 	}
 	return append(ascii(data), '\n'), nil
-}
-
-// shortened is a copy of the event in which no free text is longer than keep
-// bytes, and no plan has a body.
-func shortened(e Event, keep int) Event {
-	cut := func(s *string) {
-		if len(*s) > keep {
-			*s = strings.ToValidUTF8((*s)[:keep], "") + "…"
-		}
-	}
-	switch {
-	case e.Problem != nil:
-		p := *e.Problem
-		cut(&p.Message)
-		e.Problem = &p
-	case e.Progress != nil:
-		p := *e.Progress
-		cut(&p.Message)
-		e.Progress = &p
-	case e.Result != nil:
-		r := *e.Result
-		cut(&r.Message)
-		cut(&r.TargetHost)
-		if r.Plan != nil {
-			p := *r.Plan
-			p.Body = ""
-			r.Plan = &p
-		}
-		if r.ConsoleTask != nil {
-			c := *r.ConsoleTask
-			cut(&c.Name)
-			cut(&c.Description)
-			r.ConsoleTask = &c
-		}
-		r.Error = shortenedError(r.Error, cut)
-		e.Result = &r
-	}
-	return e
-}
-
-func shortenedError(e *Error, cut func(*string)) *Error {
-	if e == nil {
-		return nil
-	}
-	c := *e
-	cut(&c.Message)
-	cut(&c.Assistance)
-	c.Violations = append([]Violation(nil), e.Violations...)
-	for i := range c.Violations {
-		cut(&c.Violations[i].Pointer)
-		cut(&c.Violations[i].Message)
-	}
-	c.Candidates = append([]Candidate(nil), e.Candidates...)
-	for i := range c.Candidates {
-		cut(&c.Candidates[i].ID)
-		cut(&c.Candidates[i].Name)
-		cut(&c.Candidates[i].FQDN)
-	}
-	if e.Upstream != nil {
-		u := *e.Upstream
-		cut(&u.Message)
-		c.Upstream = &u
-	}
-	return &c
 }

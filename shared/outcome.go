@@ -1,5 +1,7 @@
 package shared
 
+import "slices"
+
 // Outcome says how a request ended. The set is closed within a protocol
 // version, and every request that was read gets exactly one.
 type Outcome string
@@ -60,7 +62,7 @@ func exitOfCode(c Code) int {
 		return ExitRefused
 	case Policy, Suspended, ApprovalRequired:
 		return ExitPolicy
-	case Busy, Cap, Quota, Timeout:
+	case Busy, Cap, Quota, Journal, Timeout:
 		return ExitLater
 	case Unreachable, TLS, KSCUnavailable:
 		return ExitReach
@@ -71,19 +73,17 @@ func exitOfCode(c Code) int {
 }
 
 // ExitAll is the exit code of several results: ExitUnknown if any is unknown,
-// else the first present of 1, 69, 77, 3, 65, 75, 7, 6, 4, else 0.
+// else the first present of 1, 69, 77, 3, 65, 75, 7, 6, 4, else 0. A code that
+// no result has counts as 1.
 func ExitAll(codes ...int) int {
-	for _, worst := range []int{ExitUnknown, ExitFailed, ExitReach, ExitLogin, ExitPolicy, ExitRefused, ExitLater, ExitPartial, ExitCancelled, ExitPending} {
-		for _, c := range codes {
-			if c == worst {
-				return worst
-			}
-		}
-	}
+	order := []int{ExitUnknown, ExitFailed, ExitReach, ExitLogin, ExitPolicy, ExitRefused, ExitLater, ExitPartial, ExitCancelled, ExitPending, ExitOK}
+	worst := len(order) - 1
 	for _, c := range codes {
-		if c != ExitOK {
-			return ExitFailed
+		at := slices.Index(order, c)
+		if at < 0 {
+			at = slices.Index(order, ExitFailed)
 		}
+		worst = min(worst, at)
 	}
-	return ExitOK
+	return order[worst]
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -36,7 +37,8 @@ const DefaultArea = "KUMA"
 
 // Request is one line from a caller, its envelope checked. Members that were
 // absent have their zero value, save those for which a default is documented
-// here. Params are raw: the task checks them.
+// here, in requests that take them. Params are raw: the task checks them.
+// Written as JSON it is a request that reads as the same Request.
 type Request struct {
 	Type                      string          `json:"type,omitempty"` // default respond
 	ID                        ID              `json:"id,omitempty"`   // made up where absent
@@ -85,12 +87,16 @@ func (r Request) TimeLimit() time.Duration {
 }
 
 // ParseRequest reads one line. The returned Request has an ID exactly when the
-// line is a request: one JSON object whose id is absent or readable once. An
-// error beside an ID is the refusal of that request, and all its violations
-// are listed; without an ID it says why the line is none. Params are left
-// raw and are checked for strict JSON only.
+// line is a request: one JSON object of at most MaxRequestBytes, whose id is
+// absent or readable once. An error beside an ID is the refusal of that
+// request, and all its violations are listed; without an ID it says why the
+// line is none. Params are left raw and are checked for strict JSON only. The
+// Request keeps nothing of line.
 func ParseRequest(line []byte) (Request, *Error) {
-	violations, err := CheckJSON(line)
+	if len(line) > MaxRequestBytes {
+		return Request{}, notRequest(fmt.Sprintf("it is longer than %d bytes", MaxRequestBytes))
+	}
+	w, err := inspect(line)
 	if err != nil {
 		return Request{}, notRequest(err.Error())
 	}
@@ -101,16 +107,18 @@ func ParseRequest(line []byte) (Request, *Error) {
 	if err := json.Unmarshal(line, &members); err != nil {
 		return Request{}, notRequest(err.Error())
 	}
-	r, refusal := readID(members["id"], violations)
+	r, refusal := readID(members["id"], w.idFlaw)
 	if refusal != nil {
 		return Request{}, refusal
 	}
 	if r.Type, refusal = readType(members["type"]); refusal != nil {
 		return Request{}, refusal
 	}
-	violations = append(violations, readMembers(&r, members)...)
-	if len(violations) > 0 {
-		return r, Refuse(violations...)
+	found, omitted := readMembers(&r, members)
+	if found = append(w.found, found...); len(found) > 0 {
+		refusal = Refuse(found...)
+		refusal.Omitted += w.omitted + omitted
+		return r, refusal
 	}
 	return r, nil
 }
@@ -118,15 +126,13 @@ func ParseRequest(line []byte) (Request, *Error) {
 func notRequest(message string) *Error {
 	return &Error{
 		Code: BadRequest, Message: "this line is no request: " + message,
-		Assistance: "Send one JSON object a line, in UTF-8.",
+		Assistance: fmt.Sprintf("Send one JSON object a line, in UTF-8, of at most %d bytes.", MaxRequestBytes),
 	}
 }
 
-func readID(raw json.RawMessage, violations []Violation) (Request, *Error) {
-	for _, v := range violations {
-		if v.Pointer == "/id" {
-			return Request{}, notRequest("its id " + v.Message)
-		}
+func readID(raw json.RawMessage, flaw string) (Request, *Error) {
+	if flaw != "" {
+		return Request{}, notRequest("its id " + flaw)
 	}
 	if raw == nil {
 		return Request{ID: NewID()}, nil
