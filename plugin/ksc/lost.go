@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 )
 
@@ -51,7 +52,7 @@ func tlsFailure(err error) (message string, is bool) {
 		return "the server's certificate is not trusted: " + cause(err) + "; its SHA-256 is " + fingerprint(certErr.UnverifiedCertificates[0]), true
 	case errors.As(err, &unknownCA), errors.As(err, &name), errors.As(err, &invalid), errors.As(err, &certErr):
 		return "the server's certificate is not trusted: " + cause(err), true
-	case errors.As(err, &record):
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		return "what answers speaks no TLS", true
 	case errors.As(err, &op) && (op.Op == "remote error" || op.Op == "local error"), strings.HasPrefix(cause(err), "tls: "):
 		// crypto/tls has no type for what fails a handshake.
