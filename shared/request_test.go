@@ -345,7 +345,7 @@ func TestTheRequestKeepsNothingOfTheLine(t *testing.T) {
 	line := []byte(with(`"id":"abc","connection":{"kscHost":"h"},"reason":"r"`))
 	r, refusal := shared.ParseRequest(line)
 	require.Nil(t, refusal)
-	before := fmt.Sprintf("%s", mustJSON(t, r))
+	before := string(mustJSON(t, r))
 	copy(line, bytes.Repeat([]byte("#"), len(line)))
 	assert.Equal(t, before, string(mustJSON(t, r)))
 }
