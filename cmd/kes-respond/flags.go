@@ -3,7 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
@@ -12,11 +15,15 @@ import (
 // something else in the next has no place here, and a second --targetHost
 // must not silently win over the first.
 type once struct {
-	value string
-	set   bool
-	check func(string) error
-	kind  string
+	value  string
+	set    bool
+	check  func(string) error
+	kind   string
+	values []string // all that it may be, where that is a short list; the shell completes them
 }
+
+// kindFile is the kind of a flag that names a file.
+const kindFile = "file"
 
 var _ pflag.Value = (*once)(nil)
 
@@ -43,25 +50,48 @@ func isBool(s string) error {
 	return nil
 }
 
-func oneOf(values ...string) func(string) error {
-	return func(s string) error {
-		for _, v := range values {
-			if s == v {
-				return nil
-			}
-		}
-		return fmt.Errorf("%q is none of %v", s, values)
-	}
-}
-
 func stringFlag(f *pflag.FlagSet, name, help string) *once {
 	o := &once{kind: "text"}
 	f.Var(o, name, help)
 	return o
 }
 
-func checkedFlag(f *pflag.FlagSet, name, kind, help string, check func(string) error) *once {
-	o := &once{kind: kind, check: check}
+func fileFlag(f *pflag.FlagSet, name, help string) *once {
+	o := &once{kind: kindFile}
 	f.Var(o, name, help)
 	return o
+}
+
+func boolFlag(f *pflag.FlagSet, name, help string) *once {
+	o := &once{kind: "boolean", check: isBool, values: []string{"true", "false"}}
+	f.Var(o, name, help)
+	return o
+}
+
+func choiceFlag(f *pflag.FlagSet, name, kind, help string, values ...string) *once {
+	o := &once{kind: kind, values: values, check: func(s string) error {
+		if !slices.Contains(values, s) {
+			return fmt.Errorf("%q is none of %s", s, strings.Join(values, ", "))
+		}
+		return nil
+	}}
+	f.Var(o, name, help)
+	return o
+}
+
+// completeFlags tells the shell's completion what flags may be. Only what asks
+// for completion pays for it.
+func completeFlags(c *cobra.Command) error {
+	var errs []error
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		o, ok := f.Value.(*once)
+		if !ok || o.kind == kindFile {
+			return
+		}
+		errs = append(errs, c.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(o.values, cobra.ShellCompDirectiveNoFileComp)))
+	})
+	for _, sub := range c.Commands() {
+		errs = append(errs, completeFlags(sub))
+	}
+	return errors.Join(errs...)
 }

@@ -6,13 +6,17 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/kes-respond/kes-respond/plugin/task"
 )
 
 // The test binary is the program: each script types what a user would type.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
-		"kes-respond": main,
-	})
+	programs := map[string]func(){"kes-respond": main}
+	for _, t := range task.All() {
+		programs[t.Script] = main // the names of the vendor's scripts
+	}
+	testscript.Main(m, programs)
 }
 
 func TestScripts(t *testing.T) {

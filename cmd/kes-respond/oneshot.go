@@ -57,13 +57,13 @@ func taskCommand(s surroundings, t *task.Task) *cobra.Command {
 	flags.SortFlags = false
 	f.targetHost = stringFlag(flags, "targetHost", "host: its KSC id, or a name to look up (required)")
 	for _, p := range paramsOf(t) {
-		f.members = append(f.members, paramFlag{p, checkedFlag(flags, p.name, p.kind, p.help(t), p.check)})
+		f.members = append(f.members, paramFlag{p, p.flag(flags, t)})
 	}
 	f.params = stringFlag(flags, "params", "all parameters as JSON, instead of the flags above")
-	f.texts["hostLookup"] = checkedFlag(flags, "hostLookup", "how", "auto, id, dns, fqdn, netbios, ip or never (default auto)",
-		oneOf(shared.LookupAuto, shared.LookupID, shared.LookupDNS, shared.LookupFQDN, shared.LookupNetBIOS, shared.LookupIP, shared.LookupNever))
-	f.dryRun = checkedFlag(flags, "dryRun", "boolean", "true: do everything but the sending", isBool)
-	f.texts["wait"] = checkedFlag(flags, "wait", "until", "submit: until KSC has stored the request (default)", oneOf(shared.WaitSubmit, shared.WaitDone))
+	f.texts["hostLookup"] = choiceFlag(flags, "hostLookup", "how", "auto, id, dns, fqdn, netbios, ip or never (default auto)",
+		shared.LookupAuto, shared.LookupID, shared.LookupDNS, shared.LookupFQDN, shared.LookupNetBIOS, shared.LookupIP, shared.LookupNever)
+	f.dryRun = boolFlag(flags, "dryRun", "true: do everything but the sending")
+	f.texts["wait"] = choiceFlag(flags, "wait", "until", "submit: until KSC has stored the request (default)", shared.WaitSubmit, shared.WaitDone)
 	f.texts["timeout"] = stringFlag(flags, "timeout", "time for the whole request, such as 90s (default 60s)")
 	area := stringFlag(flags, "responseEventIncidentArea", "name of the calling application, part of the console task's name (default KUMA)")
 	flags.Var(area, "area", "short for --responseEventIncidentArea")
@@ -71,7 +71,7 @@ func taskCommand(s surroundings, t *task.Task) *cobra.Command {
 	f.texts["idempotencyKey"] = stringFlag(flags, "idempotencyKey", "not carried out by this version")
 	flags.Lookup("idempotencyKey").Hidden = true
 	f.common.add(flags)
-	f.output = checkedFlag(flags, "output", "form", "json or text (default: text on a terminal)", oneOf("json", "text"))
+	f.output = choiceFlag(flags, "output", "form", "json or text (default: text on a terminal)", "json", "text")
 	return c
 }
 

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spf13/pflag"
+
 	"github.com/kes-respond/kes-respond/plugin/task"
 )
 
@@ -112,13 +114,24 @@ func (p param) help(t *task.Task) string {
 	return help
 }
 
-func (p param) check(value string) error {
+// flag makes the flag of a parameter. What its value must be beyond its kind,
+// the schema says when the request is checked.
+func (p param) flag(f *pflag.FlagSet, t *task.Task) *once {
 	switch {
 	case p.kind == "boolean":
-		return isBool(value)
+		return boolFlag(f, p.name, p.help(t))
+	case p.name == t.LoadMember():
+		return fileFlag(f, p.name, p.help(t))
 	case p.text():
-		return nil
-	case !json.Valid([]byte(value)) || strings.ContainsAny(value, `"{[tfn`):
+		return stringFlag(f, p.name, p.help(t))
+	}
+	o := &once{kind: p.kind, check: isNumber, values: p.values}
+	f.Var(o, p.name, p.help(t))
+	return o
+}
+
+func isNumber(s string) error {
+	if !json.Valid([]byte(s)) || strings.ContainsAny(s, `"{[tfn`) {
 		return errors.New("must be a number")
 	}
 	return nil

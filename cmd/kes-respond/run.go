@@ -30,8 +30,15 @@ func usage(format string, args ...any) error {
 
 // run is the whole program: from arguments to exit code.
 func run(ctx context.Context, s surroundings) int {
+	s.args = byName(s.args)
 	root := commands(s)
 	root.SetArgs(s.args[1:])
+	if len(s.args) > 1 && strings.HasPrefix(s.args[1], cobra.ShellCompRequestCmd) {
+		if err := completeFlags(root); err != nil {
+			fmt.Fprintf(s.err, "kes-respond: %v\n", err)
+			return shared.ExitFailed
+		}
+	}
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return shared.ExitOK
@@ -100,7 +107,7 @@ not reached; 75 try later; 77 login or right. A code not listed is a failure.`,
 	for _, t := range task.All() {
 		root.AddCommand(taskCommand(s, t))
 	}
-	root.AddCommand(serveCommand(s), statusCommand(s), describeCommand(s), sampleCommand(s), versionCommand(s))
+	root.AddCommand(serveCommand(s), statusCommand(s), describeCommand(s), sampleCommand(s), versionCommand(s), completionCommand(s))
 	return root
 }
 

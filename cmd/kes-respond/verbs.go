@@ -62,9 +62,9 @@ func statusCommand(s surroundings) *cobra.Command {
 		},
 	}
 	f.add(c.Flags())
-	wait := checkedFlag(c.Flags(), "wait", "until", "submit (default); done is not carried out by this version", oneOf(shared.WaitSubmit, shared.WaitDone))
+	wait := choiceFlag(c.Flags(), "wait", "until", "submit (default); done is not carried out by this version", shared.WaitSubmit, shared.WaitDone)
 	timeout := stringFlag(c.Flags(), "timeout", "time for the whole request, such as 90s (default 60s)")
-	form := checkedFlag(c.Flags(), "output", "form", "json or text (default: text on a terminal)", oneOf("json", "text"))
+	form := choiceFlag(c.Flags(), "output", "form", "json or text (default: text on a terminal)", "json", "text")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		members := map[string]any{"type": shared.TypeStatus, "incident": map[string]string{"id": args[0]}}
 		for name, o := range map[string]*once{"wait": wait, "timeout": timeout, "server": f.server} {
@@ -90,7 +90,8 @@ func statusCommand(s surroundings) *cobra.Command {
 
 func describeCommand(s surroundings) *cobra.Command {
 	return &cobra.Command{
-		Use: "describe [TASK]", Short: "the tasks and their digests, or one task's schema and hints, as JSON",
+		ValidArgsFunction: taskNames,
+		Use:               "describe [TASK]", Short: "the tasks and their digests, or one task's schema and hints, as JSON",
 		Example: "  kes-respond describe isolateHost",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
@@ -131,7 +132,8 @@ func printJSON(s surroundings, v any) error {
 
 func sampleCommand(s surroundings) *cobra.Command {
 	return &cobra.Command{
-		Use: "sample TASK", Short: "a ready request to edit: a dry run until you say otherwise",
+		ValidArgsFunction: taskNames,
+		Use:               "sample TASK", Short: "a ready request to edit: a dry run until you say otherwise",
 		Example: "  kes-respond sample isolateHost | kes-respond serve",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
@@ -150,6 +152,17 @@ func sampleCommand(s surroundings) *cobra.Command {
 			return nil
 		},
 	}
+}
+
+// taskNames completes the name of one task.
+func taskNames(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	var names []cobra.Completion
+	if len(args) == 0 {
+		for _, t := range task.All() {
+			names = append(names, cobra.CompletionWithDesc(t.Name, t.Summary))
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
 func versionCommand(s surroundings) *cobra.Command {
