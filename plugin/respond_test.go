@@ -36,7 +36,7 @@ type pair struct {
 	ksc *ksctest.Server
 }
 
-func newPair(t *testing.T, o ksctest.Options) pair {
+func newPair(t testing.TB, o ksctest.Options) pair {
 	t.Helper()
 	o.User, o.Password = "edr-operator", password
 	server, err := ksctest.New(o)
