@@ -27,7 +27,7 @@ func configSchema(string) (schema, error) {
 		member{"responseEventIncidentArea", matching(area, "The calling application where a request names none, part of the console task's name: 1 to 32 letters, digits, blanks, '.', '_' or '-'; KUMA where none is given")},
 		member{"servers", &jsonschema.Schema{
 			Type: "object", Description: "Further servers, by the name that requests use in \"server\"",
-			PropertyNames: matching(serverName, ""), AdditionalProperties: named,
+			PropertyNames: matching(serverName, "A server's name: letters, digits, '.', '_' and '-', at most 64"), AdditionalProperties: named,
 		}},
 		member{"defaultServer", text(64, "The server of a request that names none; default is the one at the top level")},
 	)...)

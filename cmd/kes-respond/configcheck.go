@@ -1,0 +1,135 @@
+package main
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/google/jsonschema-go/jsonschema"
+
+	"github.com/kes-respond/kes-respond/manifest"
+	"github.com/kes-respond/kes-respond/shared"
+)
+
+// checkConfig holds a configuration against its schema. The schema is compiled
+// once and asked once; only a file that is wrong pays for naming each place,
+// which the library does not do.
+func checkConfig(text []byte) ([]shared.Violation, error) {
+	data, _ := manifest.Schema("config") // a missing one is no JSON
+	var s jsonschema.Schema
+	if err := json.Unmarshal(data, &s); err != nil {
+		return nil, err
+	}
+	var value any
+	if err := json.Unmarshal(text, &value); err != nil {
+		return nil, err
+	}
+	whole, err := s.Resolve(nil)
+	if err != nil {
+		return nil, err
+	}
+	if whole.Validate(value) == nil {
+		return nil, nil
+	}
+	return places("", &s, value)
+}
+
+// places names what is wrong in a value, from the outside in: where the parts
+// are right, the schema as a whole has the last word.
+func places(at string, s *jsonschema.Schema, value any) ([]shared.Violation, error) {
+	found, err := below(at, s, value)
+	if err != nil || len(found) > 0 {
+		return found, err
+	}
+	own, err := s.CloneSchemas().Resolve(nil)
+	if err != nil {
+		return nil, err
+	}
+	if own.Validate(value) != nil {
+		found = []shared.Violation{{Pointer: at, Message: expected(s, value)}}
+	}
+	return found, nil
+}
+
+func below(at string, s *jsonschema.Schema, value any) ([]shared.Violation, error) {
+	var found []shared.Violation
+	add := func(at string, s *jsonschema.Schema, value any) error {
+		more, err := places(at, s, value)
+		found = append(found, more...)
+		return err
+	}
+	switch v := value.(type) {
+	case map[string]any:
+		if s.Type != "object" {
+			return nil, nil
+		}
+		for _, name := range s.Required {
+			if _, ok := v[name]; !ok {
+				found = append(found, shared.Violation{Pointer: at + shared.Pointer(name), Message: "is required"})
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			member, rest := s.Properties[name], s.AdditionalProperties
+			switch {
+			case member != nil:
+			case rest != nil && rest.Type != "":
+				member = rest
+				if s.PropertyNames != nil {
+					if err := add(at+shared.Pointer(name), s.PropertyNames, name); err != nil {
+						return nil, err
+					}
+				}
+			default:
+				found = append(found, shared.Violation{Pointer: at + shared.Pointer(name), Message: noSetting(name, s)})
+				continue
+			}
+			if err := add(at+shared.Pointer(name), member, v[name]); err != nil {
+				return nil, err
+			}
+		}
+	case []any:
+		for i, one := range v {
+			if s.Items != nil {
+				if err := add(at+"/"+strconv.Itoa(i), s.Items, one); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	return found, nil
+}
+
+func noSetting(name string, s *jsonschema.Schema) string {
+	if strings.EqualFold(name, "kscPassword") {
+		return "is not taken: a password stands in no configuration. Use the environment, kscPasswordFile or kscPasswordCommand"
+	}
+	for known := range s.Properties {
+		if strings.EqualFold(known, name) {
+			return "is no setting; \"" + known + "\" is spelt so"
+		}
+	}
+	return "is no setting"
+}
+
+// expected says what a schema demands, in words, and never what it got.
+func expected(s *jsonschema.Schema, value any) string {
+	_, text := value.(string)
+	_, object := value.(map[string]any)
+	switch {
+	case s.Type == "object" && !object:
+		return "must hold settings, by name"
+	case s.Not != nil && len(s.Not.Required) > 1:
+		return "has " + strings.Join(s.Not.Required, " and ") + "; only one of them can be meant"
+	case s.Type == "array":
+		return "must be a list: " + s.Description
+	case s.Type == "boolean":
+		return "must be true or false"
+	case s.Type == "string" && !text:
+		return "must be a text; put it in quotes"
+	case s.Description == "":
+		return "cannot stand here"
+	}
+	return "does not fit; it is: " + s.Description
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+
+	"golang.org/x/net/http/httpproxy"
+)
+
+// environment puts the names of the help page, or their upper-case forms, over
+// what the file says of the server at the top level. It says whether the host
+// came from there. A variable that is empty counts as not set. There is none
+// for a command: a variable is easier to slip in than a trusted file.
+func (c *serverFile) environment(getenv func(string) string) (host bool, err error) {
+	get := func(names ...string) string {
+		for _, n := range names {
+			if v := getenv(n); v != "" {
+				return v
+			}
+		}
+		return ""
+	}
+	for _, v := range []struct {
+		field *string
+		value string
+	}{
+		{&c.Host, get("kscHost", "KSC_HOST")},
+		{&c.User, get("kscUser", "KSC_USER")},
+		{&c.password, get("kscPassword", "KSC_PASSWORD")},
+		{&c.PasswordFile, get("kscPasswordFile", "KSC_PASSWORD_FILE")},
+		{&c.Domain, get("kscDomain", "KSC_DOMAIN")},
+		{&c.VServer, get("kscVServer", "KSC_VSERVER")},
+	} {
+		if v.value != "" {
+			*v.field = v.value
+		}
+	}
+	if v := get("kscPort", "KSC_PORT"); v != "" {
+		if err := c.Port.UnmarshalJSON([]byte(strconv.Quote(v))); err != nil {
+			return false, fmt.Errorf("environment: %w", err)
+		}
+	}
+	if v := get("kscCert", "KSC_CERT"); v != "" {
+		c.Cert = certs{v}
+	}
+	if v := get("kscInternalUser", "KSC_INTERNAL_USER"); v != "" {
+		internal, err := strconv.ParseBool(v)
+		if err != nil {
+			return false, errors.New("environment: kscInternalUser must be true or false")
+		}
+		c.InternalUser = internal
+	}
+	return get("kscHost", "KSC_HOST") != "", nil
+}
+
+// proxy follows HTTPS_PROXY and NO_PROXY as they stand when the program
+// starts. Loopback is never proxied.
+func proxy(getenv func(string) string) func(*url.URL) (*url.URL, error) {
+	first := func(a, b string) string {
+		if v := getenv(a); v != "" {
+			return v
+		}
+		return getenv(b)
+	}
+	c := httpproxy.Config{HTTPSProxy: first("HTTPS_PROXY", "https_proxy"), NoProxy: first("NO_PROXY", "no_proxy")}
+	return c.ProxyFunc()
+}

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/kes-respond/kes-respond/plugin"
+	"github.com/kes-respond/kes-respond/plugin/ksc"
+)
+
+// serverFile is one KSC server by the help page's names.
+type serverFile struct {
+	Host            string   `json:"kscHost"`
+	Port            port     `json:"kscPort"`
+	Cert            certs    `json:"kscCert"`
+	User            string   `json:"kscUser"`
+	PasswordFile    string   `json:"kscPasswordFile"`
+	PasswordCommand []string `json:"kscPasswordCommand"`
+	Domain          string   `json:"kscDomain"`
+	InternalUser    bool     `json:"kscInternalUser"`
+	VServer         string   `json:"kscVServer"`
+	password        string   // from the environment only
+}
+
+// port is a number, or text as the help page writes it. It is kept as text.
+type port string
+
+var errPort = errors.New("kscPort must be a number from 1 to 65535")
+
+// UnmarshalJSON reads digits in quotes, or a whole number however JSON writes it.
+func (p *port) UnmarshalJSON(data []byte) error {
+	var text string
+	var number float64
+	if json.Unmarshal(data, &text) != nil {
+		if json.Unmarshal(data, &number) != nil || number != float64(int(number)) {
+			return errPort
+		}
+		text = strconv.Itoa(int(number))
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > 65535 || strconv.Itoa(n) != text {
+		return errPort
+	}
+	*p = port(text)
+	return nil
+}
+
+// checkHost refuses what is more than a host: joined with a port it would
+// name another one, or none.
+func checkHost(host string) error {
+	strange := func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune("/@[]", r)
+	}
+	if host == "" || strings.ContainsFunc(host, strange) || strings.Count(host, ":") == 1 {
+		return errors.New("kscHost must be a name or an address alone, without scheme and port (that is kscPort)")
+	}
+	if name, _, _ := strings.Cut(host, "%"); strings.Contains(host, ":") && net.ParseIP(name) == nil {
+		return errors.New("kscHost is no address, and a name has no colon")
+	}
+	return nil
+}
+
+// from makes relative paths start in the folder of the configuration file: the
+// folder that a SIEM starts us in is anyone's guess.
+func (c serverFile) from(folder string) serverFile {
+	rooted := func(path string) string {
+		if path == "" || filepath.IsAbs(path) {
+			return path
+		}
+		return filepath.Join(folder, path)
+	}
+	c.PasswordFile = rooted(c.PasswordFile)
+	c.Cert = slices.Clone(c.Cert)
+	for i, one := range c.Cert {
+		if _, pin := ksc.ParsePin(one); !pin && !isOff(one) {
+			c.Cert[i] = rooted(one)
+		}
+	}
+	return c
+}
+
+// client makes the client's configuration, with the password read. All that is
+// wrong is named at once.
+func (c serverFile) client(s surroundings, name string) (ksc.Config, error) {
+	var wrong []error
+	if c.Host == "" || c.User == "" {
+		wrong = append(wrong, errors.New("kscHost and kscUser are needed"))
+	}
+	if c.Host != "" {
+		wrong = append(wrong, checkHost(c.Host))
+	}
+	trust, err := c.Cert.trust()
+	wrong = append(wrong, err)
+	if err := errors.Join(wrong...); err != nil {
+		return ksc.Config{}, err // no helper is run for a server that cannot be used
+	}
+	password, err := c.secret(s.getenv, name)
+	if err != nil {
+		return ksc.Config{}, err
+	}
+	if trust.Insecure {
+		fmt.Fprintf(s.err, "kes-respond: warning: kscCert is False for server %s: the server's certificate is not checked, and whoever stands between can read the password\n", name)
+	}
+	at := string(c.Port)
+	if at == "" {
+		at = "13299"
+	}
+	return ksc.Config{
+		Addr: net.JoinHostPort(c.Host, at), User: c.User, Password: password, Domain: c.Domain, InternalUser: c.InternalUser,
+		VServer: c.VServer, Trust: trust, Proxy: proxy(s.getenv), UserAgent: plugin.Name + "/" + version,
+	}, nil
+}
+
+// certs is kscCert: one path, pin or "False", or a list of paths and pins.
+type certs []string
+
+// UnmarshalJSON reads what the schema of the configuration lets through.
+func (c *certs) UnmarshalJSON(data []byte) error {
+	var one string
+	var several []string
+	switch {
+	case string(data) == "false":
+		*c = certs{"False"}
+	case json.Unmarshal(data, &one) == nil:
+		*c = certs{one}
+	case json.Unmarshal(data, &several) == nil:
+		*c = several
+	default:
+		return errors.New("kscCert must be a file, a SHA-256, a list of those, or false")
+	}
+	return nil
+}
+
+// isOff is the help page's default, which here is an explicit choice.
+func isOff(s string) bool { return s == "False" || s == "false" || s == "FALSE" }
+
+// trust reads kscCert: "False" switches the check off, a SHA-256 is a pin, all
+// else is a file in PEM or DER. Without any the system's roots count.
+func (c certs) trust() (ksc.Trust, error) {
+	var pins [][32]byte
+	var bundle []byte // CAs of several files make one pool only when they are read as one
+	for _, one := range c {
+		if isOff(one) {
+			if len(c) > 1 {
+				return ksc.Trust{}, errors.New("kscCert: false excludes everything else")
+			}
+			return ksc.Trust{Insecure: true}, nil
+		}
+		if strings.EqualFold(one, "true") {
+			return ksc.Trust{}, errors.New("kscCert: true names no certificate; leave it out to trust the system's roots")
+		}
+		if pin, ok := ksc.ParsePin(one); ok {
+			pins = append(pins, pin)
+			continue
+		}
+		data, err := os.ReadFile(one)
+		if err != nil {
+			return ksc.Trust{}, fmt.Errorf("kscCert: %w", err)
+		}
+		if _, err := ksc.ParseTrust(data); err != nil {
+			return ksc.Trust{}, fmt.Errorf("kscCert %s: %w", one, err)
+		}
+		if block, _ := pem.Decode(data); block == nil {
+			data = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: data})
+		}
+		bundle = append(append(bundle, data...), '\n')
+	}
+	if bundle == nil {
+		return ksc.Trust{Pins: pins}, nil
+	}
+	all, err := ksc.ParseTrust(bundle)
+	all.Pins = append(all.Pins, pins...)
+	return all, err
+}

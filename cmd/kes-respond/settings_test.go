@@ -1,0 +1,366 @@
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"io"
+	"math/big"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/kes-respond/kes-respond/plugin/ksc"
+	"github.com/kes-respond/kes-respond/shared"
+)
+
+// environ is an environment of pairs of name and value.
+func environ(pairs ...string) func(string) string {
+	values := map[string]string{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		values[pairs[i]] = pairs[i+1]
+	}
+	return func(name string) string { return values[name] }
+}
+
+// put together from a configuration's text, an environment and --server.
+func together(t *testing.T, yaml, server string, pairs ...string) (settings, string, error) {
+	t.Helper()
+	f := settingsFlags{config: &once{value: configured(t, yaml), set: true}, server: &once{value: server, set: server != ""}}
+	var said strings.Builder
+	set, err := f.settings(surroundings{getenv: environ(pairs...), err: &said})
+	if err != nil {
+		var exit *exitError
+		require.ErrorAs(t, err, &exit)
+		require.Equal(t, shared.ExitUsage, exit.code)
+	}
+	return set, said.String(), err
+}
+
+func TestEnvironmentComesBeforeTheFile(t *testing.T) {
+	const yaml = "kscHost: file.example\nkscPort: 1\nkscUser: file\nkscDomain: FILE\nkscVServer: file\nkscInternalUser: true\nkscCert: false\nkscPasswordFile: none\n"
+	for name, env := range map[string][]string{
+		"help page": {
+			"kscHost", "env.example", "kscPort", "2", "kscUser", "env", "kscDomain", "ENV", "kscVServer", "env", "kscInternalUser", "False", "kscPassword", "p",
+			"kscCert", strings.Repeat("ab", 32),
+		},
+		"upper case": {
+			"KSC_HOST", "env.example", "KSC_PORT", "2", "KSC_USER", "env", "KSC_DOMAIN", "ENV", "KSC_VSERVER", "env", "KSC_INTERNAL_USER", "false", "KSC_PASSWORD", "p",
+			"KSC_CERT", "sha256:" + strings.Repeat("AB", 32),
+		},
+		"the help page's wins": {
+			"kscHost", "env.example", "kscPort", "2", "kscUser", "env", "kscDomain", "ENV", "kscVServer", "env", "kscInternalUser", "False", "kscPassword", "p",
+			"kscCert", strings.Repeat("ab", 32), "KSC_HOST", "x", "KSC_PORT", "9", "KSC_USER", "x", "KSC_DOMAIN", "x", "KSC_VSERVER", "x", "KSC_INTERNAL_USER", "true",
+			"KSC_PASSWORD", "x", "KSC_CERT", "False",
+		},
+	} {
+		set, said, err := together(t, yaml, "", env...)
+		require.NoError(t, err, name)
+		assert.Empty(t, said, name)
+		got := set.plugin.Servers["default"]
+		var pin [32]byte
+		for i := range pin {
+			pin[i] = 0xab
+		}
+		assert.Equal(t, ksc.Config{
+			Addr: "env.example:2", User: "env", Password: "p", Domain: "ENV", VServer: "env", Trust: ksc.Trust{Pins: [][32]byte{pin}}, UserAgent: "kes-respond/" + version,
+		}, bare(got), name)
+	}
+}
+
+// bare is a configuration without its function, which cannot be compared.
+func bare(c ksc.Config) ksc.Config {
+	c.Proxy = nil
+	return c
+}
+
+func TestEachVariableAlone(t *testing.T) {
+	const yaml = "kscHost: file.example\nkscUser: file\nkscPort: 1\n"
+	base := ksc.Config{Addr: "file.example:1", User: "file", Password: "p", UserAgent: "kes-respond/" + version}
+	for variable, change := range map[string]func(*ksc.Config) string{
+		"kscHost":         func(c *ksc.Config) string { c.Addr = "v.example:1"; return "v.example" },
+		"kscPort":         func(c *ksc.Config) string { c.Addr = "file.example:65535"; return "65535" },
+		"kscUser":         func(c *ksc.Config) string { c.User = "v"; return "v" },
+		"kscDomain":       func(c *ksc.Config) string { c.Domain = "v"; return "v" },
+		"kscVServer":      func(c *ksc.Config) string { c.VServer = "v"; return "v" },
+		"kscInternalUser": func(c *ksc.Config) string { c.InternalUser = true; return "True" },
+		"kscCert":         func(c *ksc.Config) string { c.Trust.Insecure = true; return "False" },
+	} {
+		want := base
+		value := change(&want)
+		set, _, err := together(t, yaml, "", "kscPassword", "p", variable, value)
+		require.NoError(t, err, variable)
+		assert.Equal(t, want, bare(set.plugin.Servers["default"]), variable)
+	}
+}
+
+func TestEnvironmentAlone(t *testing.T) {
+	set, _, err := together(t, "", "", "kscHost", "::1", "kscUser", "u", "kscPassword", "p")
+	require.NoError(t, err)
+	assert.Equal(t, "default", set.plugin.Default)
+	assert.Equal(t, "[::1]:13299", set.plugin.Servers["default"].Addr)
+	assert.Nil(t, set.plugin.Servers["default"].Trust.Roots, "the system's roots")
+
+	set, _, err = together(t, "", "")
+	require.NoError(t, err)
+	assert.Empty(t, set.plugin.Servers)
+	assert.Empty(t, set.plugin.Default)
+}
+
+func TestEnvironmentRefusals(t *testing.T) {
+	for want, pairs := range map[string][]string{
+		"environment: kscPort must be a number from 1 to 65535":                                                  {"kscPort", "0"},
+		"environment: kscPort must be a number from 1 to 65535 ":                                                 {"KSC_PORT", "65536"},
+		"environment: kscPort must be a number from 1 to 65535  ":                                                {"kscPort", "013299"},
+		"environment: kscInternalUser must be true or false":                                                     {"kscInternalUser", "maybe"},
+		"server default: kscHost must be a name or an address alone, without scheme and port (that is kscPort)":  {"kscHost", "ksc:13299"},
+		"server default: kscHost must be a name or an address alone, without scheme and port (that is kscPort) ": {"kscHost", "https://ksc"},
+		"server default: kscHost is no address, and a name has no colon":                                         {"kscHost", "a:b:c"},
+		"server default: kscCert: true names no certificate; leave it out to trust the system's roots":           {"kscCert", "True"},
+		"server default: kscPassword: the password must be one line":                                             {"kscPassword", "p\n"},
+		"server default: kscPassword: the password is not UTF-8":                                                 {"kscPassword", "p\xff"},
+		"server default: kscPassword: the password is longer than 4096 bytes":                                    {"kscPassword", strings.Repeat("p", 4097)},
+	} {
+		base := []string{"kscUser", "u"}
+		if pairs[0] != "kscHost" {
+			base = append(base, "kscHost", "ksc.example")
+		}
+		if pairs[0] != "kscPassword" {
+			base = append(base, "kscPassword", "p")
+		}
+		_, _, err := together(t, "", "", append(base, pairs...)...)
+		assert.EqualError(t, err, strings.TrimRight(want, " "), "%v", pairs)
+	}
+	_, _, err := together(t, "", "", "kscHost", "ksc.example", "kscPassword", "p")
+	assert.EqualError(t, err, "server default: kscHost and kscUser are needed")
+}
+
+// TestSchemaHostsAreHosts: what the file takes for a host the environment
+// takes, and the other way round, save addresses that only look like some.
+func TestSchemaHostsAreHosts(t *testing.T) {
+	for _, host := range []string{
+		"ksc", "ksc.example", "KSC_1", "10.0.0.1", "::1", "fe80::1%eth0", "2001:db8::13", "::ffff:10.0.0.1", "кск.example",
+		"", "a:1", "https://a", "a/b", "user@a", "[::1]", "[::1]:13299", "a b", "a\tb", " a", "a\n",
+	} {
+		path := configured(t, "{kscHost: "+quoted(host)+"}")
+		_, err := readConfig(path)
+		assert.Equal(t, checkHost(host) == nil, err == nil, "%q: %v", host, err)
+	}
+}
+
+func quoted(s string) string {
+	return `"` + strings.NewReplacer("\t", `\t`, "\n", `\n`).Replace(s) + `"`
+}
+
+func TestServersAndTheirDefault(t *testing.T) {
+	const two = "servers:\n  a: {kscHost: a.example, kscUser: u, kscPasswordCommand: [/bin/echo, pa]}\n  b: {kscHost: b.example, kscUser: u, kscPasswordCommand: [/bin/echo, pb]}\n"
+	const top = "kscHost: top.example\nkscUser: u\nkscPasswordCommand: [/bin/echo, pt]\n"
+	if runtime.GOOS == "windows" {
+		t.Skip("needs /bin/echo")
+	}
+	env := []string{"kscHost", "env.example", "kscUser", "e", "kscPassword", "pe"}
+	for _, one := range []struct {
+		name, yaml, server string
+		env                []string
+		want               string            // the default
+		passwords          map[string]string // by address: none is another server's
+		err                string
+	}{
+		{"one server", "servers: {a: {kscHost: a.example, kscUser: u, kscPasswordCommand: [/bin/echo, pa]}}", "", nil, "", map[string]string{"a.example:13299": "pa"}, ""},
+		{"several without a default", two, "", nil, "", map[string]string{"a.example:13299": "pa", "b.example:13299": "pb"}, ""},
+		{"several with a default", two + "defaultServer: b\n", "", nil, "b", map[string]string{"a.example:13299": "pa", "b.example:13299": "pb"}, ""},
+		{"the top level is the default", top + two, "", nil, "default", map[string]string{"a.example:13299": "pa", "b.example:13299": "pb", "top.example:13299": "pt"}, ""},
+		{"unless another is", top + two + "defaultServer: a\n", "", nil, "a", map[string]string{"a.example:13299": "pa", "b.example:13299": "pb", "top.example:13299": "pt"}, ""},
+		{"the environment's is before the file's default", two + "defaultServer: a\n", "", env, "default", map[string]string{"a.example:13299": "pa", "b.example:13299": "pb", "env.example:13299": "pe"}, ""},
+		{"a flag is before all", two + "defaultServer: a\n", "b", env, "b", map[string]string{"a.example:13299": "pa", "b.example:13299": "pb", "env.example:13299": "pe"}, ""},
+		{"default by name", top + two + "defaultServer: default\n", "", nil, "default", map[string]string{"a.example:13299": "pa", "b.example:13299": "pb", "top.example:13299": "pt"}, ""},
+		{"a flag that names none", two, "c", nil, "", nil, `--server: "c" names no configured server; configured: a, b`},
+		{"a flag and no server", "", "c", nil, "", nil, `--server: "c" names no configured server; configured: none`},
+		{"a default that is none", two + "defaultServer: c\n", "", nil, "", nil, `/defaultServer names no configured server; configured: a, b`},
+		{"a default that is none, alone", "defaultServer: c\n", "", nil, "", nil, `/defaultServer names no configured server; configured: none`},
+		{"two of one name", top + "servers: {default: {kscHost: a, kscUser: u}}\n", "", nil, "", nil, "servers has one named default, which is the name of the server at the top level and of the environment: call it something else"},
+		{"two of one name, one in the environment", "servers: {default: {kscHost: a, kscUser: u}}\n", "", env, "", nil, "servers has one named default, which is the name of the server at the top level and of the environment: call it something else"},
+		{"half a server", "kscUser: u\n" + two, "", nil, "", nil, "has settings of a server without a name, and no kscHost; nor has the environment"},
+	} {
+		set, _, err := together(t, one.yaml, one.server, one.env...)
+		if one.err != "" {
+			require.Error(t, err, one.name)
+			assert.True(t, strings.HasSuffix(err.Error(), one.err), "%s: %v", one.name, err)
+			continue
+		}
+		require.NoError(t, err, one.name)
+		assert.Equal(t, one.want, set.plugin.Default, one.name)
+		got := map[string]string{}
+		for _, c := range set.plugin.Servers {
+			got[c.Addr] = c.Password
+		}
+		assert.Equal(t, one.passwords, got, one.name)
+	}
+}
+
+// TestEveryBrokenServerIsNamed in the order of the names.
+func TestEveryBrokenServerIsNamed(t *testing.T) {
+	_, _, err := together(t, "servers:\n  b: {kscHost: b, kscUser: u}\n  a: {kscHost: a, kscUser: u, kscPasswordFile: /nowhere/at/all}\n", "")
+	assert.EqualError(t, err, "server a: kscPasswordFile: no such file or directory\n"+
+		"server b: no password: set kscPasswordFile to a file that only its owner can read, or kscPasswordCommand, or hand over the systemd credential kscPassword.b")
+}
+
+func TestWhereTheConfigurationIs(t *testing.T) {
+	dir := t.TempDir()
+	place := func(name, area string) string {
+		return file(t, filepath.Join(dir, name), "responseEventIncidentArea: "+area+"\n", 0o644)
+	}
+	flag, env := place("flag.yaml", "flag"), place("env.yaml", "env")
+	place("config.yaml", "beside")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "kes-respond"), nil, 0o755))
+	elsewhere := filepath.Join(t.TempDir(), "isolateHost.py")
+	require.NoError(t, os.Symlink(filepath.Join(dir, "kes-respond"), elsewhere))
+	area := func(f settingsFlags, executable string, pairs ...string) string {
+		set, err := f.settings(surroundings{getenv: environ(pairs...), executable: executable, err: io.Discard})
+		require.NoError(t, err)
+		return set.plugin.Area
+	}
+	named := settingsFlags{config: &once{value: flag, set: true}}
+	assert.Equal(t, "flag", area(named, elsewhere, "KES_RESPOND_CONFIG", env))
+	assert.Equal(t, "env", area(settingsFlags{}, elsewhere, "KES_RESPOND_CONFIG", env))
+	assert.Equal(t, "beside", area(settingsFlags{}, elsewhere), "beside what the link leads to")
+
+	// A file that was named must exist, and one that is there must be right.
+	for _, f := range []settingsFlags{{config: &once{value: filepath.Join(dir, "none.yaml"), set: true}}, {}} {
+		_, err := f.settings(surroundings{getenv: environ("KES_RESPOND_CONFIG", filepath.Join(dir, "none.yaml")), executable: elsewhere, err: io.Discard})
+		assert.ErrorIs(t, err, os.ErrNotExist)
+	}
+	place("config.yaml", "[]")
+	_, err := settingsFlags{}.settings(surroundings{getenv: environ(), executable: elsewhere, err: io.Discard})
+	assert.ErrorContains(t, err, "breaks the rules")
+}
+
+func TestConfigOfOthersIsRefused(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("access lists are not looked at there")
+	}
+	path := configured(t, "kscHost: a\n")
+	for mode, ok := range map[os.FileMode]bool{0o600: true, 0o644: true, 0o444: true, 0o664: false, 0o646: false, 0o666: false, 0o620: false, 0o602: false} {
+		require.NoError(t, os.Chmod(path, mode))
+		_, err := readConfig(path)
+		assert.Equal(t, ok, err == nil, "%o: %v", mode, err)
+	}
+	require.NoError(t, os.Chmod(path, 0o644))
+	_, err := readConfig(filepath.Dir(path))
+	assert.ErrorContains(t, err, "is a folder")
+	if os.Getuid() != 0 {
+		t.Skip("only root can give a file away")
+	}
+	require.NoError(t, os.Chown(path, 65534, 0))
+	_, err = readConfig(path)
+	assert.EqualError(t, err, path+" belongs to another user; it must belong to root or to you")
+}
+
+// certificate makes a CA or a server's own certificate.
+func certificate(t *testing.T, name string, ca bool) (der []byte) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	one := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotAfter: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC), IsCA: ca, BasicConstraintsValid: true,
+	}
+	der, err = x509.CreateCertificate(rand.Reader, one, one, key.Public(), key)
+	require.NoError(t, err)
+	return der
+}
+
+func TestCert(t *testing.T) {
+	dir := t.TempDir()
+	a, b, own := certificate(t, "a", true), certificate(t, "b", true), certificate(t, "own", false)
+	asPEM := func(der []byte) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	}
+	aFile := file(t, filepath.Join(dir, "a.pem"), strings.TrimSpace(asPEM(a)), 0o644) // without a line end
+	bFile := file(t, filepath.Join(dir, "b.der"), string(b), 0o644)
+	ownFile := file(t, filepath.Join(dir, "own.pem"), asPEM(own), 0o644)
+	pool := x509.NewCertPool()
+	for _, der := range [][]byte{a, b} {
+		c, err := x509.ParseCertificate(der)
+		require.NoError(t, err)
+		pool.AddCert(c)
+	}
+	got, err := certs{aFile, bFile, ownFile, strings.Repeat("0F", 32)}.trust()
+	require.NoError(t, err)
+	assert.True(t, pool.Equal(got.Roots), "the CAs of all files count")
+	var pin [32]byte
+	for i := range pin {
+		pin[i] = 0x0f
+	}
+	assert.Equal(t, [][32]byte{sha256.Sum256(a), sha256.Sum256(b), sha256.Sum256(own), pin}, got.Pins, "a server may show any of these under any name")
+	assert.False(t, got.Insecure)
+
+	sum := sha256.Sum256(own)
+	got, err = certs{hex.EncodeToString(sum[:])}.trust()
+	require.NoError(t, err)
+	assert.Equal(t, ksc.Trust{Pins: [][32]byte{sum}}, got)
+
+	got, err = certs(nil).trust()
+	require.NoError(t, err)
+	assert.Equal(t, ksc.Trust{}, got)
+
+	_, err = certs{file(t, filepath.Join(dir, "key.pem"), "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", 0o644)}.trust()
+	assert.ErrorContains(t, err, "no certificate in it")
+}
+
+// TestFalseIsExplicitAndWarns: only these four, from the file or the
+// environment, switch the check off, and each time somebody is told.
+func TestFalseIsExplicitAndWarns(t *testing.T) {
+	const base = "kscHost: a\nkscUser: u\n"
+	const warning = "kes-respond: warning: kscCert is False for server default: the server's certificate is not checked, and whoever stands between can read the password\n"
+	for _, off := range []string{"false", "False", "FALSE", "'False'", "'false'", `"FALSE"`} {
+		set, said, err := together(t, base+"kscCert: "+off+"\n", "", "kscPassword", "p")
+		require.NoError(t, err, off)
+		assert.True(t, set.plugin.Servers["default"].Trust.Insecure, off)
+		assert.Equal(t, warning, said, off)
+	}
+	for _, off := range []string{"False", "false", "FALSE"} {
+		set, said, err := together(t, base, "", "kscPassword", "p", "kscCert", off)
+		require.NoError(t, err, off)
+		assert.True(t, set.plugin.Servers["default"].Trust.Insecure, off)
+		assert.Equal(t, warning, said, off)
+	}
+	for _, other := range []string{"no", "off", "0", "None", "fAlse", " False"} {
+		_, _, err := together(t, base, "", "kscPassword", "p", "kscCert", other)
+		assert.True(t, errors.Is(err, os.ErrNotExist), "%q is a file that is not there: %v", other, err)
+	}
+	set, said, err := together(t, base+"kscCert: False\n", "", "kscPassword", "p", "kscCert", strings.Repeat("ab", 32))
+	require.NoError(t, err)
+	assert.False(t, set.plugin.Servers["default"].Trust.Insecure, "the environment comes first")
+	assert.Empty(t, said)
+	set, _, err = together(t, base, "", "kscPassword", "p", "kscCert", "")
+	require.NoError(t, err)
+	assert.Equal(t, ksc.Trust{}, set.plugin.Servers["default"].Trust)
+}
+
+func TestProxy(t *testing.T) {
+	set, _, err := together(t, "kscHost: ksc.example\nkscUser: u\n", "", "kscPassword", "p", "https_proxy", "http://proxy.example:3128", "NO_PROXY", "direct.example")
+	require.NoError(t, err)
+	to := func(raw string) string {
+		u, err := set.plugin.Servers["default"].Proxy(mustURL(t, raw))
+		require.NoError(t, err)
+		if u == nil {
+			return ""
+		}
+		return u.String()
+	}
+	assert.Equal(t, "http://proxy.example:3128", to("https://ksc.example:13299/"))
+	assert.Empty(t, to("https://direct.example:13299/"))
+	assert.Empty(t, to("https://127.0.0.1:13299/"))
+}
