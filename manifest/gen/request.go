@@ -28,6 +28,14 @@ func requestTypes() []string {
 // shared.MaxTimeout no pattern says.
 const duration = `^\+?(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$`
 
+// blank are the characters that count as blanks around a name, save those
+// that are control characters; edged is a text that neither begins nor ends
+// with one.
+const (
+	blank = " \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+	edged = `^[^\x00-\x1f\x7f-\x9f` + blank + `]([^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f` + blank + `])?$`
+)
+
 func requestMembers(tasks []*task.Task) []requestMember {
 	respond, asks := []string{shared.TypeRespond}, []string{shared.TypeRespond, shared.TypeStatus}
 	status, cancel := []string{shared.TypeStatus}, []string{shared.TypeCancel}
@@ -38,11 +46,13 @@ func requestMembers(tasks []*task.Task) []requestMember {
 	timeout := text(64, `Time for the whole request, such as "90s" or "5m": above zero and at most 24h; 60s where it is absent`)
 	timeout.Pattern = duration
 	mark := &jsonschema.Schema{Type: "boolean", Enum: []any{true}, Description: "True where it is given: it is always sent as true"}
+	host := text(256, "The host: its KSC id or a name, as hostLookup says; no blanks around it")
+	host.Pattern = edged
 	return []requestMember{
 		{member{"type", oneOf("What is asked; respond where it is absent", requestTypes()...)}, nil, nil},
 		{member{"id", id("Echoed as written; 7 and \"7\" are two ids, and an integer is written in digits alone. Made up where it is absent", false)}, nil, nil},
 		{member{"task", oneOf("The response task", names...)}, []string{shared.TypeRespond, shared.TypeDescribe}, respond},
-		{member{"targetHost", text(256, "The host: its KSC id or a name, as hostLookup says")}, respond, respond},
+		{member{"targetHost", host}, respond, respond},
 		{member{"params", &jsonschema.Schema{Description: "What the task takes: an object, for onDemandScan an array"}}, respond, respond},
 		{member{"responseEventIncident", mark}, respond, nil},
 		{member{"responseEventIncidentArea", matching(area, "The calling application, part of the console task's name; the configured one where it is absent, else "+shared.DefaultArea)}, respond, nil},

@@ -105,7 +105,7 @@ func requestBases() []string {
 // and for texts the edges of every length and alphabet.
 func requestValues() []string {
 	values := []string{
-		`null`, `true`, `false`, `0`, `1`, `-7`, `1.5`, `1.0`, `1e3`, `[]`, `{}`, `""`, `" "`, `"x"`, `"7"`, `"a\u0007b"`, `"a\u007fb"`, `"a\u0085b"`, `"a\nb"`,
+		`null`, `true`, `false`, `0`, `1`, `-7`, `1.5`, `1.0`, `1e3`, `[]`, `{}`, `""`, `" "`, `"x"`, `"x y"`, `" x"`, `"x "`, `"\u00a0x"`, `"x\u3000"`, `"x\u2028"`, `"\u200bx"`, `"7"`, `"a\u0007b"`, `"a\u007fb"`, `"a\u0085b"`, `"a\nb"`,
 		`{"action":1}`, `{"action":1.0}`, `{"action":null}`, `{"action":2}`, `[{"enabled":true,"path":"","recursive":true,"type":14}]`,
 		`{"id":"7"}`, `{"id":7}`, `{"id":"0"}`, `{"id":"9999999999999999999"}`, `{"id":"12345678901234567890"}`, `{"id":"-7"}`, `{"ID":"7"}`,
 		`{"id":"7","server":"main"}`, `{"id":"7","server":"x"}`, `{"id":"7","server":""}`, `{"id":"7","more":1}`, `{"server":"main"}`,
