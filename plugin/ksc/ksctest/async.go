@@ -3,7 +3,7 @@ package ksctest
 import "time"
 
 // action is an asynchronous search under way. Only the connection that started it may ask for its state, and not sooner
-// than it was told to (KSCAPI a00484).
+// than it was told to (KSCAPI a00484). It goes with its session, or when its results would have died.
 type action struct {
 	conn      int
 	owner     string
@@ -28,6 +28,7 @@ func findHostsAsync(c *call) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.sweep()
 	id := c.newID()
 	c.actions[id] = &action{conn: c.conn.id, owner: c.owner, ready: time.Now().Add(c.opts.AsyncDelay), rows: rows, life: life}
 	return answer{"strRequestId": id}, nil
@@ -54,10 +55,13 @@ func checkActionState(c *call) (answer, error) {
 		return nil, unavailable(0, "asked before the delay told")
 	}
 	wait := max(0, a.ready.Sub(now))
-	done := wait == 0
+	done, code := wait == 0, 0
+	if done {
+		code = 1 // "OK" by the comments of go-ksc; the vendor's client reads the two booleans
+	}
 	a.notBefore = now.Add(wait)
 	return answer{
-		"bFinalized": done, "bSuccededFinalized": done, "lStateCode": 0, "pStateData": row{},
+		"bFinalized": done, "bSuccededFinalized": done, "lStateCode": code, "pStateData": row{},
 		"lNextCheckDelay": (wait + time.Millisecond - 1).Milliseconds(),
 	}, nil
 }

@@ -24,8 +24,8 @@ func incidentMethods() map[string]method {
 		"HostGroup.UpdateIncident": {[]arg{id, data}, updateIncident},
 		"HostGroup.DeleteIncident": {[]arg{id}, deleteIncident},
 		"HostGroup.FindIncidents": {[]arg{
-			{"strFilter", kindText, has},
-			{"pFieldsToReturn", kindNames, has},
+			{"strFilter", kindText, may}, // go-ksc leaves out what is empty
+			{"pFieldsToReturn", kindNames, may},
 			{"pFieldsToOrder", kindArray, may},
 			{"lMaxLifeTime", kindInt, may},
 		}, findIncidents},

@@ -32,6 +32,12 @@ const (
 	knobStarting    = "starting"
 	knobOverLimit   = "limit"
 	knobUnavailable = "unavailable"
+	knobNoClient    = "no-client"
+	knobLogonFailed = "logon-failed"
+	knobWebToken    = "web-token"
+	knobUnknown     = "unknown-error"
+	knobChunked     = "chunked"
+	knobDropLater   = "drop-after-answer"
 )
 
 // Knobs lists all mischief in the order in which it is tried. Where several knobs would each replace the answer of one
@@ -46,6 +52,10 @@ func Knobs() []Knob {
 		{knobStarting, "takes KLSTD 1195 subcode 1, server starting, for a final no (nothing was carried out)"},
 		{knobUnavailable, "takes KLSTD 1195 subcode 2, I/O suspended, for a final no (nothing was carried out)"},
 		{knobOverLimit, "repeats a call refused with KLSTD 1229, limit exceeded (nothing was carried out)"},
+		{knobNoClient, "does not log in again when KLWAT 1445 says that the server knows it no more (nothing was carried out)"},
+		{knobLogonFailed, "tries a logon again that KLWAT 1453 refused (nothing was carried out)"},
+		{knobWebToken, "tries a token again that KLWAT 1454 refused (nothing was carried out)"},
+		{knobUnknown, "takes an error whose code it does not know, KLOLA 2351, for a success (nothing was carried out)"},
 		{knobDropAfter, "takes a lost answer for a failure and sends again (it was carried out)"},
 		{knobNever, "waits without a limit for headers (it was carried out)"},
 		{knobHuge, "reads a body without an end (it was carried out)"},
@@ -57,6 +67,8 @@ func Knobs() []Knob {
 		{knobNoSubcode, "needs the subcode or locdata of an error, which older servers leave out"},
 		{knobLongString, "reads a long only as a number"},
 		{knobNoDate, "cannot read a datetime without a value"},
+		{knobChunked, "reads an answer only by its Content-Length (it was carried out)"},
+		{knobDropLater, "takes a new connection for the one that it had logged in on (it was carried out and answered)"},
 		{knobDelay, "has a shorter patience than it says, or none (it was carried out at once)"},
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -103,6 +104,34 @@ func (g got) ok(t *testing.T) any {
 	require.NotNil(t, g.json, g.text)
 	require.NotContains(t, g.json, "PxgError")
 	return g.json["PxgRetVal"]
+}
+
+// pxg gives "module code subcode" of an answer that must be an error in the vendor's way.
+func pxg(t *testing.T, g got) string {
+	t.Helper()
+	require.NoError(t, g.err)
+	require.Equal(t, 200, g.status, g.text)
+	e, ok := g.json["PxgError"].(map[string]any)
+	require.True(t, ok, "no PxgError: %s", g.text)
+	require.NotContains(t, g.json, "PxgRetVal")
+	return fmt.Sprint(e["module"], " ", e["code"], " ", e["subcode"])
+}
+
+// rows runs a search and reads all it found through ChunkAccessor.
+func (c *client) rows(t *testing.T, method, body string) []map[string]any {
+	t.Helper()
+	g := c.post(method, body)
+	n := g.ok(t)
+	accessor, err := json.Marshal(g.json["strAccessor"])
+	require.NoError(t, err)
+	g = c.post("ChunkAccessor.GetItemsChunk", fmt.Sprintf(`{"strAccessor":%s,"nStart":0,"nCount":%v}`, accessor, n))
+	require.Equal(t, n, g.ok(t))
+	out := []map[string]any{}
+	for _, item := range g.json["pChunk"].(map[string]any)["KLCSP_ITERATOR_ARRAY"].([]any) {
+		require.Equal(t, "params", item.(map[string]any)["type"])
+		out = append(out, item.(map[string]any)["value"].(map[string]any))
+	}
+	return out
 }
 
 const incident = `{"pData":{"KLINCDT_SEVERITY":2,"KLINCDT_ADDED":{"type":"datetime","value":"2026-11-23T08:18:04Z"},` +

@@ -2,11 +2,6 @@ package ksctest
 
 import (
 	"bytes"
-	"compress/gzip"
-	"compress/zlib"
-	"encoding/json"
-	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -20,9 +15,8 @@ func (d deeds) has(name string) bool { return slices.Contains(d.names, name) }
 
 // replacing are the knobs of which one request meets one at most: each decides alone what the client sees.
 func replacing(name string) bool {
-	return slices.Contains([]string{
-		knobDropBefore, knobStoreLate, knob503, knobStarting, knobUnavailable, knobOverLimit,
-		knobDropAfter, knobNever, knobHuge, knobTruncate, knobHTML, knobEmpty, knobGzip,
+	return refusal(name) != nil || slices.Contains([]string{
+		knobDropBefore, knobStoreLate, knob503, knobDropAfter, knobNever, knobHuge, knobTruncate, knobHTML, knobEmpty, knobGzip,
 	}, name)
 }
 
@@ -63,12 +57,32 @@ func (s *Server) before(x *exchange) *reply {
 		s.hangUp(x)
 	case x.deeds.has(knob503):
 		return textReply(http.StatusServiceUnavailable, "Service Unavailable")
-	case x.deeds.has(knobStarting):
-		return s.fail(unavailable(1, "the server is starting or stopping"))
-	case x.deeds.has(knobUnavailable):
-		return s.fail(unavailable(2, "input and output are suspended"))
-	case x.deeds.has(knobOverLimit):
-		return s.fail(overLimit())
+	}
+	for _, name := range x.deeds.names {
+		if f := refusal(name); f != nil {
+			return s.fail(f)
+		}
+	}
+	return nil
+}
+
+// refusal is the documented error that a knob answers instead of carrying the call out, or nil.
+func refusal(knob string) error {
+	switch knob {
+	case knobStarting:
+		return unavailable(1, "the server is starting or stopping")
+	case knobUnavailable:
+		return unavailable(2, "input and output are suspended")
+	case knobOverLimit:
+		return overLimit()
+	case knobNoClient:
+		return &fault{module: "KLWAT", code: 1445, message: "No such client"}
+	case knobLogonFailed:
+		return &fault{module: "KLWAT", code: 1453, message: "The logon failed"}
+	case knobWebToken:
+		return &fault{module: "KLWAT", code: 1454, message: "The web token was refused"}
+	case knobUnknown:
+		return &fault{module: "KLOLA", code: 2351, message: "An error tied to no method"}
 	}
 	return nil
 }
@@ -77,88 +91,6 @@ func (s *Server) before(x *exchange) *reply {
 func (s *Server) hangUp(x *exchange) {
 	s.note(x)
 	panic(http.ErrAbortHandler)
-}
-
-// spoil changes an answer's content; what does not apply to it is struck off the deeds.
-func (s *Server) spoil(x *exchange, p *reply) {
-	x.deeds.names = slices.DeleteFunc(x.deeds.names, func(name string) bool {
-		change, content := map[string]func(answer) (answer, bool){
-			knobWrongType: wrongType, knobNoSubcode: noSubcode,
-			knobLongString: func(a answer) (answer, bool) {
-				return retype(a, "long", func(v any) any { return fmt.Sprint(v) })
-			},
-			knobNoDate: func(a answer) (answer, bool) {
-				return retype(a, "datetime", func(any) any { return "" })
-			},
-		}[name]
-		if !content {
-			return false
-		}
-		changed, did := change(p.object)
-		if did {
-			p.object = changed
-		}
-		return !did
-	})
-}
-
-func wrongType(a answer) (answer, bool) {
-	v, ok := a["PxgRetVal"]
-	if !ok {
-		return a, false
-	}
-	out := answer{}
-	for name := range a {
-		out[name] = a[name]
-	}
-	switch v.(type) {
-	case string:
-		out["PxgRetVal"] = 7
-	case row, []any:
-		out["PxgRetVal"] = true
-	default:
-		b, _ := json.Marshal(v)
-		out["PxgRetVal"] = string(b)
-	}
-	return out, true
-}
-
-func noSubcode(a answer) (answer, bool) {
-	e, ok := a["PxgError"].(row)
-	if ok {
-		delete(e, "subcode") // a fault's answer is made afresh each time
-		delete(e, "locdata")
-	}
-	return a, ok
-}
-
-// retype copies an answer with the values of one wrapped type changed.
-func retype(a answer, kind string, change func(any) any) (answer, bool) {
-	did := false
-	var walk func(any) any
-	walk = func(v any) any {
-		switch t := v.(type) {
-		case []any:
-			out := make([]any, len(t))
-			for i := range t {
-				out[i] = walk(t[i])
-			}
-			return out
-		case row:
-			if k, bare := unwrap(t); k == kind {
-				did = true
-				return wrap(kind, change(bare))
-			}
-			out := row{}
-			for name := range t {
-				out[name] = walk(t[name])
-			}
-			return out
-		}
-		return v
-	}
-	out, _ := walk(row(a)).(row)
-	return answer(out), did
 }
 
 const proxyPage = "<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body><h1>Sign in to continue</h1></body></html>\n"
@@ -194,14 +126,23 @@ func (s *Server) send(x *exchange, status int, body string) {
 		data[len(data)/2] ^= 0xff
 		data[len(data)-5] ^= 0xff // in the checksum
 	}
-	x.w.Header().Set("Content-Length", strconv.Itoa(len(data)))
+	if !x.deeds.has(knobChunked) {
+		x.w.Header().Set("Content-Length", strconv.Itoa(len(data)))
+	}
 	x.w.WriteHeader(status)
+	half := len(data) / 2
+	x.w.Write(data[:half]) //nolint:errcheck // a client that left is its own affair, here and below
+	if x.deeds.has(knobChunked) || x.deeds.has(knobTruncate) {
+		http.NewResponseController(x.w).Flush() //nolint:errcheck
+	}
 	if x.deeds.has(knobTruncate) {
-		x.w.Write(data[:len(data)/2])           //nolint:errcheck // the connection ends here anyway
+		panic(http.ErrAbortHandler)
+	}
+	x.w.Write(data[half:]) //nolint:errcheck
+	if x.deeds.has(knobDropLater) {
 		http.NewResponseController(x.w).Flush() //nolint:errcheck
 		panic(http.ErrAbortHandler)
 	}
-	x.w.Write(data) //nolint:errcheck // a client that left is its own affair
 }
 
 // endless sends a JSON string that does not end, until the client or the server gives up.
@@ -213,36 +154,4 @@ func endless(w http.ResponseWriter) {
 		}
 		piece = bytes.Repeat([]byte("A"), 32<<10)
 	}
-}
-
-// accepted picks gzip or deflate where the client takes it.
-func accepted(r *http.Request) string {
-	takes := map[string]bool{}
-	for _, entry := range strings.Split(r.Header.Get("Accept-Encoding"), ",") {
-		name, q, _ := strings.Cut(strings.TrimSpace(entry), ";")
-		weight, err := strconv.ParseFloat(strings.TrimPrefix(strings.TrimSpace(q), "q="), 64)
-		takes[strings.ToLower(strings.TrimSpace(name))] = err != nil || weight > 0
-	}
-	for _, name := range []string{"gzip", "deflate"} {
-		if takes[name] {
-			return name
-		}
-	}
-	return ""
-}
-
-func compress(encoding, body string) []byte {
-	var b bytes.Buffer
-	var w io.WriteCloser
-	switch encoding {
-	case "gzip":
-		w = gzip.NewWriter(&b)
-	case "deflate":
-		w = zlib.NewWriter(&b)
-	default:
-		return []byte(body)
-	}
-	io.WriteString(w, body) //nolint:errcheck // memory
-	w.Close()               //nolint:errcheck
-	return b.Bytes()
 }

@@ -3,11 +3,15 @@ package ksctest
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"time"
 )
 
-// keptCalls bounds Calls; the oldest go first. Options.Record has them all.
-const keptCalls = 10_000
+// Bounds of Calls: in number, and in bytes of bodies and responses; the oldest go first. Options.Record has them all.
+const (
+	keptCalls = 10_000
+	keptBytes = 64 << 20
+)
 
 // Call is one request as it came and its answer as it went. Headers hold credentials as they were sent.
 type Call struct {
@@ -15,39 +19,62 @@ type Call struct {
 	Conn     int         `json:"conn"` // 1, 2, 3 ... in order of arrival
 	Method   string      `json:"method"`
 	Path     string      `json:"path"`
-	Headers  http.Header `json:"headers"` // in canonical form, with Host
-	Body     string      `json:"body"`
-	Status   int         `json:"status"`             // 0 when no answer was sent
-	Response string      `json:"response"`           // uncompressed, as the server meant it when mischief garbled it on the way
-	Mischief []string    `json:"mischief,omitempty"` // the knobs that had their way with it
+	Headers  http.Header `json:"headers"`  // in canonical form, with Host
+	Body     string      `json:"body"`     // in a line of the record, bytes that are no UTF-8 become U+FFFD
+	Status   int         `json:"status"`   // 0 when no answer was sent
+	Response string      `json:"response"` // uncompressed, as the server meant it when mischief garbled it on the way
+	Mischief []string    `json:"mischief"` // the knobs that had their way with it; never nil
 	// Incomplete: the client left before its request or the answer was complete.
 	Incomplete bool `json:"incomplete,omitempty"`
 }
 
+func (c *Call) bytes() int { return len(c.Body) + len(c.Response) }
+
+// callLog keeps the last calls within bounds, the very last one always.
+type callLog struct {
+	calls []Call // from first on
+	first int
+	bytes int
+}
+
+func (l *callLog) add(c Call) {
+	l.calls = append(l.calls, c)
+	l.bytes += c.bytes()
+	for n := len(l.calls) - l.first; n > keptCalls || l.bytes > keptBytes && n > 1; n-- {
+		l.bytes -= l.calls[l.first].bytes()
+		l.calls[l.first] = Call{}
+		l.first++
+	}
+	if l.first > keptCalls { // seldom, so that a call costs the same however many went before
+		l.calls, l.first = slices.Clone(l.calls[l.first:]), 0
+	}
+}
+
 // note stores the call of an exchange and writes its line.
 func (s *Server) note(x *exchange) {
-	x.record.Mischief = x.deeds.names
+	x.record.Mischief = append([]string{}, x.deeds.names...)
+	var line []byte
+	var err error
+	if s.opts.Record != nil {
+		line, err = json.Marshal(x.record)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.calls) == keptCalls {
-		s.calls = append(s.calls[:0:0], s.calls[1:]...)
-	}
-	s.calls = append(s.calls, x.record)
+	s.calls.add(x.record)
 	if s.opts.Record == nil || s.recordErr != nil {
 		return
 	}
-	line, err := json.Marshal(x.record)
 	if err == nil {
 		_, err = s.opts.Record.Write(append(line, '\n'))
 	}
 	s.recordErr = err
 }
 
-// Calls are the last 10 000 requests in the order in which their answers were settled.
+// Calls are the last requests in the order in which their answers were settled: at most 10 000, and of 64 MiB in all.
 func (s *Server) Calls() []Call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]Call(nil), s.calls...)
+	return slices.Clone(s.calls.calls[s.calls.first:])
 }
 
 // RecordErr is the first error of Options.Record, after which nothing more was written to it.

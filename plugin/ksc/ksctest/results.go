@@ -2,6 +2,7 @@ package ksctest
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -30,6 +31,7 @@ func chunkMethods() map[string]method {
 
 // keep stores a result set and gives its accessor.
 func (c *call) keep(rows []row, seconds int64) string {
+	c.sweep()
 	life := time.Duration(seconds) * time.Second
 	id := c.newID()
 	c.results[id] = &resultSet{owner: c.owner, rows: rows, life: life, until: time.Now().Add(life)}
@@ -102,6 +104,26 @@ func (s *Server) forget(owner string) {
 		if set.owner == owner {
 			delete(s.results, id)
 		}
+	}
+}
+
+// sweepEvery is how often the server looks for what has outlived its time.
+const sweepEvery = time.Minute
+
+// sweep makes room: what is over and was never asked for again is forgotten.
+func (s *Server) sweep() {
+	now := time.Now()
+	if now.Sub(s.swept) < sweepEvery {
+		return
+	}
+	s.swept = now
+	maps.DeleteFunc(s.results, func(_ string, set *resultSet) bool { return now.After(set.until) })
+	maps.DeleteFunc(s.actions, func(_ string, a *action) bool {
+		return now.After(a.ready.Add(time.Duration(a.life) * time.Second))
+	})
+	maps.DeleteFunc(s.tokens, func(_ string, until time.Time) bool { return !now.Before(until) })
+	if idle := s.opts.SessionIdle; idle > 0 {
+		maps.DeleteFunc(s.sessions, func(_ string, live *session) bool { return now.Sub(live.used) > idle })
 	}
 }
 

@@ -48,7 +48,8 @@ type Server struct {
 	tasks      []ConsoleTask
 	results    map[string]*resultSet
 	actions    map[string]*action
-	calls      []Call
+	swept      time.Time
+	calls      callLog
 	recordErr  error
 }
 

@@ -3,6 +3,7 @@ package ksctest
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"maps"
 	"time"
 )
 
@@ -30,6 +31,7 @@ func (s *Server) newID() string {
 }
 
 func startSession(c *call) (answer, error) {
+	c.sweep()
 	id := c.newID()
 	c.sessions[id] = &session{used: time.Now()}
 	return answer{"PxgRetVal": id}, nil
@@ -41,17 +43,23 @@ func endSession(c *call) (answer, error) {
 	return answer{}, nil
 }
 
-func (s *Server) dropLogin(sid string, conn *connection) {
+// dropLogin ends the session, or without an id the login of the connection, and says whether there was one.
+func (s *Server) dropLogin(sid string, conn *connection) bool {
 	if sid == "" {
+		live := conn.user && conn.generation == s.generation
 		conn.user = false
 		s.forget(connOwner(conn))
-		return
+		return live
 	}
+	live := s.sessions[sid] != nil
 	delete(s.sessions, sid)
 	s.forget(sessionOwner(sid))
+	maps.DeleteFunc(s.actions, func(_ string, a *action) bool { return a.owner == sessionOwner(sid) })
+	return live
 }
 
 func createToken(c *call) (answer, error) {
+	c.sweep()
 	token := c.newID()
 	c.tokens[token] = time.Now().Add(tokenLife)
 	return answer{"PxgRetVal": token}, nil
@@ -77,5 +85,6 @@ func (s *Server) EndSessions() {
 	defer s.mu.Unlock()
 	clear(s.sessions)
 	clear(s.results)
+	clear(s.actions)
 	s.generation++
 }
