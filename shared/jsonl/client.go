@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/kes-respond/kes-respond/shared"
@@ -42,6 +43,7 @@ type Client struct {
 	wrote    chan struct{} // closed when the goroutine that writes has ended
 	over     chan struct{} // closed when nothing is heard any more
 	overOnce sync.Once
+	leaving  atomic.Bool // the serving end has been asked to leave
 
 	mu      sync.Mutex // guards what follows and every asked; nothing blocks under it
 	asked   map[shared.ID]*asked
@@ -163,6 +165,7 @@ func (c *Client) Close(ctx context.Context) error {
 	c.mu.Unlock()
 	select {
 	case <-c.quiet:
+		c.leaving.Store(true)
 	case <-ctx.Done():
 	}
 	select {

@@ -91,6 +91,9 @@ func (l *lines) mark() {
 	}
 	switch first[0] {
 	case 0xEF:
+		if b, _ := l.r.Peek(2); len(b) < 2 || b[1] != 0xBB {
+			return
+		}
 		if b, _ := l.r.Peek(3); bytes.Equal(b, []byte{0xEF, 0xBB, 0xBF}) {
 			l.r.Discard(3)
 		}

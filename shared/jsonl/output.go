@@ -1,14 +1,24 @@
 package jsonl
 
 import (
+	"errors"
 	"fmt"
 	"io"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/kes-respond/kes-respond/shared"
 )
+
+// lock is held through a Write, which may last as long as a listener is slow.
+// It is a channel because waiting for it can then be given up, and because
+// testing/synctest takes who waits for a channel, but not for a mutex, as idle.
+type lock chan struct{}
+
+func newLock() lock { return make(lock, 1) }
+
+func (l lock) lock()   { l <- struct{}{} }
+func (l lock) unlock() { <-l }
 
 // output writes events, one Write a line. A listener that is slow delays
 // whoever writes and costs no memory; one that has gone away ends it all.
@@ -16,15 +26,15 @@ type output struct {
 	w    io.Writer
 	lose func() // called once, at the first failed write
 
-	mu     sync.Mutex // held while writing
+	turn   lock // held while writing
 	failed atomic.Pointer[error]
 }
 
 // write writes a line unless the output is lost; first runs under the lock,
 // just before.
 func (o *output) write(line []byte, first func()) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
+	o.turn.lock()
+	defer o.turn.unlock()
 	first()
 	if o.lost() != nil {
 		return
@@ -48,6 +58,24 @@ func (o *output) lost() error {
 	return nil
 }
 
+var errServed = errors.New("Serve has returned")
+
+// close lets nothing more be written once it has returned, save what a write
+// that is stuck has begun: with stuck it does not wait for that, else a second.
+func (o *output) close(stuck bool) {
+	o.failed.CompareAndSwap(nil, &errServed)
+	if stuck {
+		return
+	}
+	timer := time.NewTimer(time.Second)
+	defer timer.Stop()
+	select {
+	case o.turn <- struct{}{}:
+		o.turn.unlock()
+	case <-timer.C:
+	}
+}
+
 // event writes an event that belongs to no call.
 func (o *output) event(e shared.Event) {
 	e.Time = time.Now().UTC()
@@ -67,7 +95,7 @@ type call struct {
 	task, host string
 	cancel     func()
 
-	mu    sync.Mutex
+	turn  lock
 	seq   int64
 	ended bool
 }
@@ -78,8 +106,8 @@ func (c *call) emit(o *output, e shared.Event) {
 	if e.Accepted == nil && e.Progress == nil || e.Result != nil {
 		return
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.turn.lock()
+	defer c.turn.unlock()
 	if !c.ended {
 		c.put(o, e, func() {})
 	}
@@ -88,8 +116,8 @@ func (c *call) emit(o *output, e shared.Event) {
 // end writes the last event of a call, unless it has ended already. forget
 // makes the id free for use again, before a caller can have read the event.
 func (c *call) end(o *output, e shared.Event, forget func()) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.turn.lock()
+	defer c.turn.unlock()
 	if !c.ended {
 		c.ended = true
 		c.put(o, e, forget)
@@ -103,9 +131,9 @@ func (c *call) put(o *output, e shared.Event, first func()) {
 		line, err = shared.EventLine(substitute(e, c.line))
 	}
 	if err != nil {
-		o.mu.Lock()
+		o.turn.lock()
 		first()
-		o.mu.Unlock()
+		o.turn.unlock()
 		return
 	}
 	c.seq++

@@ -26,7 +26,8 @@ import (
 //
 // A read that is stuck does not keep Serve: it returns, and in is closed if it
 // is an io.Closer and its end was not reached. The goroutine that reads ends
-// with the read. Serve does not close r or out.
+// with the read. Serve does not close r or out, and writes nothing once it has
+// returned, save the end of a write that was stuck.
 //
 // The error is nil for all orderly ends, the end of ctx among them; else it
 // wraps the read error, ErrOutputLost or ErrAbandoned.
@@ -36,7 +37,7 @@ func Serve(ctx context.Context, r shared.Responder, in io.Reader, out io.Writer,
 	o = o.filled()
 	s := &server{
 		ctx: ctx, responder: r, hello: o.Hello, log: o.Log,
-		out:   &output{w: out, lose: stop},
+		out:   &output{w: out, lose: stop, turn: newLock()},
 		calls: newFlight(o.MaxInFlightBytes, 4*o.MaxInFlight),
 		turns: make(chan struct{}, o.MaxInFlight),
 	}
@@ -61,7 +62,7 @@ func Serve(ctx context.Context, r shared.Responder, in io.Reader, out io.Writer,
 	if failure != nil {
 		failure = fmt.Errorf("reading requests: %w", failure)
 	}
-	return errors.Join(failure, s.drain(stop, o.Grace))
+	return errors.Join(failure, s.drain(o.Grace))
 }
 
 type server struct {
@@ -99,21 +100,28 @@ func (s *server) read(in io.Reader) error {
 }
 
 // drain waits for what runs, then for as long as the grace lasts.
-func (s *server) drain(stop func(), grace time.Duration) error {
+func (s *server) drain(grace time.Duration) error {
 	s.calls.close()
 	select {
 	case <-s.calls.idle:
-		return s.out.lost()
+		return s.leave()
 	case <-s.ctx.Done():
 	}
 	timer := time.NewTimer(grace)
 	defer timer.Stop()
 	select {
 	case <-s.calls.idle:
-		return s.out.lost()
+		return s.leave()
 	case <-timer.C:
 		return s.abandon()
 	}
+}
+
+// leave says whether all was written, and lets nothing more be.
+func (s *server) leave() error {
+	lost := s.out.lost()
+	s.out.close(lost != nil)
+	return lost
 }
 
 // abandon gives what has not ended its result. The output may be stuck, and
@@ -133,9 +141,13 @@ func (s *server) abandon() error {
 	}()
 	timer := time.NewTimer(time.Second)
 	defer timer.Stop()
+	stuck := false
 	select {
 	case <-told:
 	case <-timer.C:
+		stuck = true
 	}
-	return fmt.Errorf("%w: %d", ErrAbandoned, len(left))
+	lost := s.out.lost()
+	s.out.close(stuck)
+	return errors.Join(lost, fmt.Errorf("%w: %d", ErrAbandoned, len(left)))
 }

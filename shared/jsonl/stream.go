@@ -97,10 +97,9 @@ func (c *Client) read(greeted chan<- error) {
 			c.hear(line)
 		}
 	}
-	if c.mu.Lock(); err == io.EOF && !c.closing {
-		err = io.ErrUnexpectedEOF // nobody had asked it to leave
+	if err == io.EOF && !c.leaving.Load() {
+		err = io.ErrUnexpectedEOF
 	}
-	c.mu.Unlock()
 	c.stopWriting()
 	timer := time.NewTimer(time.Second)
 	defer timer.Stop()

@@ -48,7 +48,7 @@ func (s *server) cancel(n int64, r shared.Request) {
 // refused is answered at once.
 func (s *server) start(n, size int64, r shared.Request, refusal *shared.Error) error {
 	ctx, cancel := context.WithCancel(s.ctx)
-	c := &call{id: r.ID, line: n, size: size, task: r.Task, host: r.TargetHost, cancel: cancel}
+	c := &call{turn: newLock(), id: r.ID, line: n, size: size, task: r.Task, host: r.TargetHost, cancel: cancel}
 	switch err := s.calls.enter(c); {
 	case errors.Is(err, errInFlight):
 		cancel()
