@@ -170,7 +170,7 @@ func (c *Client) Host(ctx context.Context, id string) (Host, error) {
 	if err != nil {
 		return Host{}, err
 	}
-	if len(answer.Row) == 0 {
+	if !answer.Row.hasAny(hostFields()) {
 		return Host{}, unusable(method, "KSC answered without any of what was asked for")
 	}
 	h := hostOf(answer.Row)

@@ -95,11 +95,10 @@ func (c *Client) Incident(ctx context.Context, id int64) (Incident, error) {
 // FindIncidents gives the incidents of one host from a moment on, at most
 // limit and one more. It may be repeated.
 func (c *Client) FindIncidents(ctx context.Context, host string, since time.Time, limit int) ([]Incident, error) {
-	name, err := quoted(host)
+	filter, err := incidentsFilter(host, since)
 	if err != nil {
 		return nil, noSuchHost(findIncidents, err)
 	}
-	filter := fmt.Sprintf(`(&(KLHST_WKS_HOSTNAME=%s)(KLINCDT_ADDED>=T"%s"))`, name, since.UTC().Format("2006-01-02 15:04:05"))
 	all, err := c.findIncidents(ctx, filter, limit+1)
 	if err != nil {
 		return nil, err
@@ -111,6 +110,11 @@ func (c *Client) FindIncidents(ctx context.Context, host string, since time.Time
 		}
 	}
 	return exact, nil
+}
+
+func incidentsFilter(host string, since time.Time) (string, error) {
+	id, err := quoted(host)
+	return fmt.Sprintf(`(&(KLHST_WKS_HOSTNAME=%s)(KLINCDT_ADDED>=T"%s"))`, id, since.UTC().Format(time.DateTime)), err
 }
 
 func (c *Client) findIncidents(ctx context.Context, filter string, most int) ([]Incident, error) {

@@ -16,17 +16,19 @@ type Server struct {
 
 // Server reads the server's own description. It may be repeated.
 func (c *Client) Server(ctx context.Context) (Server, error) {
+	const method = "HostGroup.GetStaticInfo"
+	fields := []string{"KLADMSRV_PRODUCT_VERSION", "KLADMSRV_PRODUCT_FULL_VERSION", "KLADMSRV_SERVER_HOSTNAME", "KLADMSRV_IS_VIRTUAL"}
 	var answer struct {
 		Row row `json:"PxgRetVal"`
 	}
-	err := c.call(ctx, "HostGroup.GetStaticInfo", struct {
+	err := c.call(ctx, method, struct {
 		Values []string `json:"pValues"`
-	}{[]string{"KLADMSRV_PRODUCT_VERSION", "KLADMSRV_PRODUCT_FULL_VERSION", "KLADMSRV_SERVER_HOSTNAME", "KLADMSRV_IS_VIRTUAL"}}, &answer)
+	}{fields}, &answer)
 	if err != nil {
 		return Server{}, err
 	}
-	if len(answer.Row) == 0 {
-		return Server{}, unusable("HostGroup.GetStaticInfo", "KSC answered without any of what was asked for")
+	if !answer.Row.hasAny(fields) {
+		return Server{}, unusable(method, "KSC answered without any of what was asked for")
 	}
 	s := Server{
 		Version: answer.Row["KLADMSRV_PRODUCT_VERSION"].text(), FullVersion: answer.Row["KLADMSRV_PRODUCT_FULL_VERSION"].text(),

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -67,6 +68,9 @@ func (v *value) UnmarshalJSON(data []byte) error {
 
 // unwrap takes a value out of {"type": …, "value": …}.
 func unwrap(data []byte) []byte {
+	if !bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
+		return data
+	}
 	members := 0
 	var kind, inner json.RawMessage
 	err := each(data, 2, func(name string, d *json.Decoder) error {
@@ -160,6 +164,12 @@ func (v value) moment() time.Time {
 
 // row is one record of an answer, out of its params envelope where it has one.
 type row map[string]value
+
+// hasAny says that a record holds at least one of the attributes asked for:
+// KSC leaves out what has no value, and one that holds none is none.
+func (r row) hasAny(names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { _, ok := r[name]; return ok })
+}
 
 const maxMembers = 4096 // of a record; far more than a host has attributes
 
