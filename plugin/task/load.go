@@ -17,7 +17,12 @@ func loadArchive(files []File) (string, error) {
 		return "", errors.New("no file was given")
 	}
 	if len(files) == 1 && !isIndicator(files[0].Name) {
-		if err := checkArchive(files[0].Data); err != nil {
+		err := checkArchive(files[0].Data)
+		var one *entryError
+		switch {
+		case errors.As(err, &one):
+			return "", fmt.Errorf("%s: %w", files[0].Name, one)
+		case err != nil:
 			return "", fmt.Errorf("%s: it %w", files[0].Name, err)
 		}
 		return base64.StdEncoding.EncodeToString(files[0].Data), nil
