@@ -2,7 +2,6 @@ package main
 
 import (
 	"io"
-	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -12,13 +11,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
-
-func mustURL(t *testing.T, raw string) *url.URL {
-	t.Helper()
-	u, err := url.Parse(raw)
-	require.NoError(t, err)
-	return u
-}
 
 // credentials is a folder as systemd makes one: owned by root or us, the
 // group's right being what an access list shows as.
