@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // accepted picks gzip or deflate where the client takes it.
@@ -26,18 +27,34 @@ func accepted(r *http.Request) string {
 	return ""
 }
 
-func compress(encoding, body string) []byte {
+// compressor keeps writers for the next answer: a new one takes 800 KB.
+type compressor struct{ gzip, deflate sync.Pool }
+
+type resetter interface {
+	io.WriteCloser
+	Reset(io.Writer)
+}
+
+func (c *compressor) compress(encoding, body string) []byte {
 	var b bytes.Buffer
-	var w io.WriteCloser
+	var w resetter
+	pool := &c.gzip
 	switch encoding {
 	case "gzip":
-		w = gzip.NewWriter(&b)
+		if w, _ = pool.Get().(resetter); w == nil {
+			w = gzip.NewWriter(&b)
+		}
 	case "deflate":
-		w = zlib.NewWriter(&b)
+		pool = &c.deflate
+		if w, _ = pool.Get().(resetter); w == nil {
+			w = zlib.NewWriter(&b)
+		}
 	default:
 		return []byte(body)
 	}
+	w.Reset(&b)
 	io.WriteString(w, body) //nolint:errcheck // memory
 	w.Close()               //nolint:errcheck
+	pool.Put(w)
 	return b.Bytes()
 }

@@ -34,6 +34,16 @@ func (f *fault) answer() answer {
 	}}
 }
 
+// longestArg bounds what a client said where an error repeats it, in bytes.
+const longestArg = 256
+
+func clip(text string) string {
+	if len(text) <= longestArg {
+		return text
+	}
+	return strings.ToValidUTF8(text[:longestArg], "") + "..."
+}
+
 func missing(name string) error {
 	return &fault{module: "KLPRSS", code: 1125, message: "A needed value is absent: %1", args: []string{name}}
 }
@@ -43,11 +53,11 @@ func denied(what string) error {
 }
 
 func notFound(what string) error {
-	return &fault{module: "KLSTD", code: 1186, message: "Not found: %1", args: []string{what}}
+	return &fault{module: "KLSTD", code: 1186, message: "Not found: %1", args: []string{clip(what)}}
 }
 
 func badFormat(format string, a ...any) error {
-	return &fault{module: "KLSTD", code: 1192, message: "Bad format: %1", args: []string{fmt.Sprintf(format, a...)}}
+	return &fault{module: "KLSTD", code: 1192, message: "Bad format: %1", args: []string{clip(fmt.Sprintf(format, a...))}}
 }
 
 func notPermitted(what string) error {
@@ -63,7 +73,7 @@ func overLimit() error {
 }
 
 func noCall(name string) error {
-	return &fault{module: "KLCONN", code: 1194, message: "No such call: %1", args: []string{name}}
+	return &fault{module: "KLCONN", code: 1194, message: "No such call: %1", args: []string{clip(name)}}
 }
 
 func blocked() error {

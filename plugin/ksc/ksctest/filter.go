@@ -12,7 +12,12 @@ import (
 // Wildcards work with = only; that operators other than = take them literally is judgement, as is every error here being
 // KLSTD 1192.
 
-const maxFilterDepth = 100
+// Bounds of a filter; KSC's own are not documented. They keep one caller's filter from holding up all others.
+const (
+	maxFilterBytes = 64 << 10
+	maxFilterDepth = 100
+	maxTimeDelta   = 100 * 366 * 24 * 3600 // seconds
+)
 
 // node is a part of a filter: an operator '&', '|', '!' over parts, or a condition (operator 0).
 type node struct {
@@ -36,6 +41,9 @@ func parseFilter(text string, now time.Time) (*node, error) {
 	p.blanks()
 	if p.rest() == "" {
 		return nil, nil
+	}
+	if len(text) > maxFilterBytes {
+		return nil, badFormat("the filter is longer than %d bytes", maxFilterBytes)
 	}
 	if !utf8.ValidString(text) {
 		return nil, badFormat("the filter is not UTF-8")
@@ -196,6 +204,9 @@ func (p *filterParser) value(wildcards bool) (o operand, err error) {
 		delta, err := p.integer()
 		if err != nil {
 			return o, err
+		}
+		if delta < -maxTimeDelta || delta > maxTimeDelta {
+			return o, p.bad("CURTIME with a delta of more than a century")
 		}
 		if p.blanks(); !p.take(")") {
 			return o, p.bad("CURTIME without its closing parenthesis")

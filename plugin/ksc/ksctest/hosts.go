@@ -1,7 +1,5 @@
 package ksctest
 
-import "slices"
-
 func findHostsArgs() []arg {
 	return []arg{
 		{"wstrFilter", kindText, has},
@@ -46,17 +44,17 @@ func (s *Server) candidates(filter *node) []row {
 		return s.hosts
 	}
 	var rows []row
-	var seen []string
+	seen := map[string]bool{}
 	filter.walk(func(n *node) {
 		if n.attr != "KLHST_WKS_HOSTNAME" || n.compare != "=" || n.value.pattern == nil {
 			return
 		}
 		id, ok := n.value.pattern.literal()
-		if !ok || slices.Contains(seen, id) {
+		if !ok || seen[id] {
 			return
 		}
 		if r, err := s.host(id); err == nil {
-			seen, rows = append(seen, id), append(rows, r)
+			seen[id], rows = true, append(rows, r)
 		}
 	})
 	return rows

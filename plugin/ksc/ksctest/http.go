@@ -18,6 +18,8 @@ const (
 	prefix = "/api/v1.0/"
 	// bodyLimit is the longest request body taken, in bytes. KSC's own limit is not documented.
 	bodyLimit = 64 << 20
+	// keptOfTooLong is how much of a longer one is recorded.
+	keptOfTooLong = 4 << 10
 )
 
 // reply is an answer before compression and mischief: text, or an object.
@@ -75,10 +77,13 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	x.record.Headers.Set("Host", r.Host)
 	var err error
 	x.body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, bodyLimit))
-	x.record.Body = string(x.body)
 	var tooLong *http.MaxBytesError
+	if errors.As(err, &tooLong) {
+		x.body, x.record.Incomplete = x.body[:keptOfTooLong], true
+	}
+	x.record.Body = string(x.body)
 	switch {
-	case errors.As(err, &tooLong):
+	case tooLong != nil:
 		s.finish(x, textReply(http.StatusRequestEntityTooLarge, "The request is too long"))
 		return
 	case err != nil: // the client left in the middle of its request
@@ -211,8 +216,8 @@ func (s *Server) carryOut(x *exchange) {
 	p := s.before(x)
 	if p == nil {
 		p = s.answer(x)
-		s.spoil(x, p)
 	}
+	s.spoil(x, p)
 	wait := s.opts.Latency
 	if x.deeds.has(knobDelay) {
 		wait += s.opts.MischiefDelay

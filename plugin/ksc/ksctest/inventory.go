@@ -65,7 +65,7 @@ func (h Host) row(now time.Time) (row, error) {
 		r["KLHST_WKS_IP_LONG"], r["KLHST_WKS_CONNECT_IP_LONG"] = n, n
 	}
 	for name, v := range h.Attributes {
-		if v == nil {
+		if v == nil && name != "KLHST_WKS_HOSTNAME" {
 			delete(r, name)
 			continue
 		}
@@ -93,6 +93,9 @@ func (h Host) productRow(now time.Time) (row, error) {
 			m, ok := data.(map[string]any)
 			if !ok {
 				return nil, fmt.Errorf("host %s: data of product %s must be an object", h.ID, name)
+			}
+			if err := checkParams(name, m); err != nil {
+				return nil, fmt.Errorf("host %s: products: %w", h.ID, err)
 			}
 			level[version] = wrap("params", maps.Clone(m))
 		}

@@ -40,12 +40,12 @@ func (n *node) test(r row) (bool, error) {
 	if !ok {
 		return false, nil
 	}
+	if text, is := have.(string); is && n.value.pattern != nil {
+		return n.value.pattern.match(text), nil
+	}
 	order, comparable := n.value.against(have, n.mask)
 	if !comparable {
 		return false, badFormat("%s cannot be compared with this value", n.attr)
-	}
-	if text, is := have.(string); is && n.value.pattern != nil {
-		return n.value.pattern.match(text), nil
 	}
 	switch n.compare {
 	case "=":
@@ -128,7 +128,7 @@ func parsePattern(text string) (pattern, error) {
 		case '[':
 			set, next, ok := parseSet(runes, i+1)
 			if !ok {
-				return nil, badFormat("filter: a set without its closing bracket in %q", text)
+				return nil, badFormat("filter: a set without its closing bracket")
 			}
 			out, i = append(out, set), next
 		default:

@@ -118,7 +118,7 @@ func (s *Server) send(x *exchange, status int, body string) {
 	if x.deeds.has(knobGzip) {
 		encoding = "gzip"
 	}
-	data := compress(encoding, body)
+	data := s.packer.compress(encoding, body)
 	if encoding != "" {
 		x.w.Header().Set("Content-Encoding", encoding)
 	}

@@ -24,7 +24,7 @@ type Call struct {
 	Status   int         `json:"status"`   // 0 when no answer was sent
 	Response string      `json:"response"` // uncompressed, as the server meant it when mischief garbled it on the way
 	Mischief []string    `json:"mischief"` // the knobs that had their way with it; never nil
-	// Incomplete: the client left before its request or the answer was complete.
+	// Incomplete: the client left before its request or the answer was complete, or the request was too long to be kept.
 	Incomplete bool `json:"incomplete,omitempty"`
 }
 

@@ -27,6 +27,7 @@ type Server struct {
 	cert     tls.Certificate
 	swapped  func() (tls.Certificate, error)
 	http     *http.Server
+	packer   compressor
 	incoming *handover
 	done     chan struct{}
 	loop     sync.WaitGroup // what takes connections from incoming

@@ -3,6 +3,7 @@ package ksctest
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 )
 
@@ -24,11 +25,11 @@ func (s *Server) loadState(st *State) error {
 		return nil
 	}
 	for _, n := range st.Incidents {
-		if n.ID <= 0 || s.incidents[n.ID] != nil {
-			return fmt.Errorf("state: incident id %d is not positive or there twice", n.ID)
+		if n.ID <= 0 || n.ID > math.MaxInt32 || s.incidents[n.ID] != nil {
+			return fmt.Errorf("state: incident id %d is outside 1 to %d or there twice", n.ID, math.MaxInt32)
 		}
-		if _, ok := parseTime(n.Added); !ok || n.Host == "" {
-			return fmt.Errorf("state: incident %d needs a host and a date like %s", n.ID, timeForm)
+		if _, ok := parseTime(n.Added); !ok || n.Host == "" || n.Severity < 1 || n.Severity > 3 {
+			return fmt.Errorf("state: incident %d needs a host, a severity from 1 to 3 and a date like %s", n.ID, timeForm)
 		}
 		s.incidents[n.ID] = &n
 		s.lastID = max(s.lastID, n.ID)

@@ -105,7 +105,10 @@ func checkEnvelope(where string, m row) error {
 		_, err := base64.StdEncoding.DecodeString(text)
 		ok = isText && err == nil
 	case "float", "double":
-		_, ok = value.(json.Number)
+		switch value.(type) {
+		case json.Number, float64: // from the wire, and from an inventory
+			ok = true
+		}
 	case "params":
 		if inner, is := value.(row); is {
 			return checkParams(where, inner)

@@ -172,3 +172,10 @@ func TestABodyInChunks(t *testing.T) {
 	assert.Equal(t, 200, a.StatusCode)
 	assert.Len(t, s.Incidents(), 1)
 }
+
+func quote(t *testing.T, text string) string {
+	t.Helper()
+	b, err := json.Marshal(text)
+	require.NoError(t, err)
+	return string(b)
+}
