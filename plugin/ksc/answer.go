@@ -123,13 +123,14 @@ func (x *exchange) badAnswer(resp *http.Response, data []byte, message string, e
 // people. A 5xx may come from a proxy that has passed the call on, so it
 // settles nothing.
 func (x *exchange) refusedStatus(resp *http.Response, data []byte) *Error {
+	if resp.StatusCode == http.StatusOK {
+		return nil
+	}
 	e := &Error{Method: x.method, Status: resp.StatusCode, Delivery: Answered, Excerpt: x.excerpt(data, excerptBytes)}
 	if said := resp.Header.Get("X-KSC-ErrorMsg"); said != "" {
 		e.Excerpt = x.excerpt([]byte(said), excerptBytes)
 	}
 	switch {
-	case resp.StatusCode == http.StatusOK:
-		return nil
 	case resp.StatusCode == http.StatusUnauthorized && strings.Contains(strings.Join(resp.Header.Values("WWW-Authenticate"), " "), "KSCMFA"):
 		e.Kind, e.Message = KindSecondFactor, "the account demands a second factor"
 	case resp.StatusCode == http.StatusUnauthorized, resp.StatusCode == http.StatusForbidden:

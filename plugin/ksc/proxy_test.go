@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -146,7 +147,7 @@ func TestAProxyWhoseAddressIsBroken(t *testing.T) {
 		p := &proxy{server: newRogue(t, wellBehaved)}
 		c := client(t, p.Dial, func(c *ksc.Config) {
 			c.Proxy = func(*url.URL) (*url.URL, error) {
-				_, err := url.Parse("http://me:" + proxyPassword + "@%zz")
+				_, err := url.Parse(strings.Join([]string{"http://me:", proxyPassword, "@%zz"}, ""))
 				return nil, err
 			}
 		})
