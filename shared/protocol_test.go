@@ -210,6 +210,7 @@ func (e example) begin(t *testing.T) *conversation {
 	p := pluginOf(t, server)
 	requests, in := io.Pipe()
 	answers, out := io.Pipe()
+	t.Cleanup(func() { in.Close() }) // where a step failed, or the bubble would hang
 	c := &conversation{t: t, in: in, events: make(chan string, 1000), served: make(chan error, 1)}
 	go func() {
 		c.served <- jsonl.Serve(context.Background(), p, requests, out, jsonl.Options{Hello: hello()})
