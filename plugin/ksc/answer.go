@@ -21,9 +21,9 @@ const (
 	maxHeaderBytes  = 256 << 10
 )
 
-func longest(method string) int {
+func (c *Client) longest(method string) int {
 	if method == getItemsChunk {
-		return maxRecordsBytes
+		return c.recordsBytes
 	}
 	return maxAnswerBytes
 }

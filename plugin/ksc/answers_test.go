@@ -81,7 +81,7 @@ func endless(head, piece string, pause time.Duration) reply {
 }
 
 // bomb is what unpacks to far more than its size.
-func bomb() string { return packed(`{"PxgRetVal":"` + strings.Repeat("A", 40<<20) + `"}`) }
+func bomb() string { return packed(`{"PxgRetVal":"` + strings.Repeat("A", 2*recordsBytes) + `"}`) }
 
 const html = "<!DOCTYPE html>\n<html><body>Sign in to\x1b[31m continue</body></html>"
 
@@ -166,8 +166,9 @@ func badAnswers() []badAnswer {
 // kind, how far the call got, the status and an excerpt are kept, nothing
 // waits past its bound, and nothing is sent twice.
 func TestBadAnswers(t *testing.T) {
+	answers := badAnswers()
 	for _, o := range operations() {
-		for _, bad := range badAnswers() {
+		for _, bad := range answers {
 			t.Run(o.method+"/"+bad.name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					server := newRogue(t, except(o.method, bad.reply))
@@ -338,5 +339,27 @@ func TestNoAnswerIsFollowed(t *testing.T) {
 			assert.Len(t, server.calls(""), 2)
 			assert.Equal(t, 1, server.dials)
 		})
+	}
+}
+
+// TestAnEndedContextSendsNothing, with and without a session.
+func TestAnEndedContextSendsNothing(t *testing.T) {
+	for _, open := range []bool{true, false} {
+		for _, o := range operations() {
+			synctest.Test(t, func(t *testing.T) {
+				server := newRogue(t, wellBehaved)
+				c := client(t, server.Dial)
+				if open && o.method != "Session.StartSession" {
+					require.NoError(t, c.Open(t.Context()))
+				}
+				before := len(server.calls(""))
+				ctx, cancel := context.WithCancel(t.Context())
+				cancel()
+				e := failed(t, o.do(ctx, c))
+				assert.Equal(t, ksc.KindCanceled, e.Kind, "%v", e)
+				assert.Equal(t, ksc.NotSent, e.Delivery)
+				assert.Len(t, server.calls(""), before)
+			})
+		}
 	}
 }

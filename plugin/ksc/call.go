@@ -77,7 +77,7 @@ func (c *Client) post(ctx context.Context, method string, args, answer any, head
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		return x.refusedStatus(resp, nil) // its body is the bare connection, which no context ends
 	}
-	data, err := readAnswer(resp, longest(method))
+	data, err := readAnswer(resp, c.longest(method))
 	if err != nil {
 		if status := x.refusedStatus(resp, data); status != nil {
 			return status

@@ -72,6 +72,8 @@ type Client struct {
 	http     *http.Client
 	base     string
 	session  session
+
+	recordsBytes int // maxRecordsBytes, less in tests
 }
 
 // New makes a client. It opens nothing. The error names what in the
@@ -110,6 +112,8 @@ func New(c Config) (*Client, error) {
 		}},
 		password: hide(c.Password),
 		session:  session{turn: make(chan struct{}, 1)},
+
+		recordsBytes: maxRecordsBytes,
 	}
 	c.Password = ""
 	client.config = c

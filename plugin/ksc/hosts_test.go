@@ -237,7 +237,7 @@ func TestAnIncidentNumberIsExact(t *testing.T) {
 // looking for a lost one must not fail for that.
 func TestLongRecordsAreReadInSmallerSteps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		body := strings.Repeat("x", 3<<20)
+		body := strings.Repeat("x", recordsBytes/10)
 		server := newRogue(t, func(s seen, nth int) reply {
 			if s.method != "ChunkAccessor.GetItemsChunk" {
 				return found("30")(s, nth)
@@ -263,8 +263,8 @@ func TestLongRecordsAreReadInSmallerSteps(t *testing.T) {
 
 // TestNoAnswerGrows: what is short on the wire stays short in memory.
 func TestNoAnswerGrows(t *testing.T) {
-	const most = 200 << 20 // allocated in all, for a 32 MiB answer or less
-	million := func(s string) string { return strings.Repeat(s, 1<<20) }
+	const most = 16 << 20 // allocated in all, for an answer of up to 2 MiB
+	many := func(s string) string { return strings.Repeat(s, 1<<17) }
 	operate := map[string]operation{}
 	for _, o := range operations() {
 		operate[o.method] = o
@@ -275,9 +275,9 @@ func TestNoAnswerGrows(t *testing.T) {
 		"many arguments": {"HostGroup.AddIncident", `{"PxgError":{"code":1,"module":"X","locdata":{"format":"%1","args":[` +
 			strings.Repeat(`"",`, 200_000) + `""]}}}`},
 		"a message":      {"HostGroup.AddIncident", `{"PxgError":{"code":1,"module":"` + strings.Repeat("M", 400_000) + `","message":"` + strings.Repeat("m", 400_000) + `"}}`},
-		"empty records":  {"ChunkAccessor.GetItemsChunk", `{"pChunk":{"KLCSP_ITERATOR_ARRAY":[` + million("{},{},{},") + `{}]}}`},
-		"many members":   {"ChunkAccessor.GetItemsChunk", `{"pChunk":{"KLCSP_ITERATOR_ARRAY":[{` + million(`"a":1,"b":2,`) + `"c":3}]}}`},
-		"deep":           {"ChunkAccessor.GetItemsChunk", `{"pChunk":{"KLCSP_ITERATOR_ARRAY":` + million("[") + million("]") + `}}`},
+		"empty records":  {"ChunkAccessor.GetItemsChunk", `{"pChunk":{"KLCSP_ITERATOR_ARRAY":[` + many("{},{},{},") + `{}]}}`},
+		"many members":   {"ChunkAccessor.GetItemsChunk", `{"pChunk":{"KLCSP_ITERATOR_ARRAY":[{` + many(`"a":1,"b":2,`) + `"c":3}]}}`},
+		"deep":           {"ChunkAccessor.GetItemsChunk", `{"pChunk":{"KLCSP_ITERATOR_ARRAY":` + many("[") + many("]") + `}}`},
 		"deep envelopes": {"HostGroup.GetHostInfo", `{"PxgRetVal":` + strings.Repeat(`{"type":"params","value":`, 9000) + "1" + strings.Repeat("}", 9000) + `}`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -318,6 +318,35 @@ func TestServiceConsole(t *testing.T) {
 				assert.Contains(t, failed(t, err).Error(), "1194")
 			}
 			assert.Equal(t, strings.Contains(answer, "PxgError") && !strings.Contains(answer, "KLCONN"), err != nil, answer)
+		})
+	}
+}
+
+// TestAnErrorsText puts arguments into the format once each, and passes over
+// what it cannot read.
+func TestAnErrorsText(t *testing.T) {
+	for members, want := range map[string]string{
+		`"message":"plain"`:             "plain",
+		`"message":"plain \u001b[31m"`:  "plain  [31m",
+		`"message":""`:                  "KSC gave no reason",
+		`"message":17`:                  "17",
+		`"message":"m","locdata":null`:  "m",
+		`"message":"m","locdata":"odd"`: "m",
+		`"message":"m","locdata":{"type":"params","value":{"format":"%1 of %2","args":["a","b"]}}`:        "a of b",
+		`"message":"m","locdata":{"format":"bare %1","args":["a"]}`:                                       "bare a",
+		`"message":"m","locdata":{"type":"params","value":{"format":"%1 %2.","args":["a"]}}`:              "a .",
+		`"message":"m","locdata":{"type":"params","value":{"format":"%1 %2","args":["%2","b"]}}`:          "%2 b",
+		`"message":"m","locdata":{"type":"params","value":{"format":"%1 %2 %3","args":[1,null,{"a":1}]}}`: "1",
+		`"message":"m","locdata":{"type":"params","value":{"format":"%1","args":"odd"}}`:                  "m",
+		`"message":"m","locdata":{"type":"params","value":{"args":["a"]}}`:                                "m",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			server := newRogue(t, except("HostGroup.AddIncident", ok(`{"PxgError":{"code":1125,"module":"KLPRSS",`+members+`}}`)))
+			_, err := client(t, server.Dial).AddIncident(t.Context(), incident(1))
+			e := failed(t, err)
+			assert.Equal(t, want, e.Message, members)
+			assert.Equal(t, "KLPRSS", e.Module)
+			assert.Equal(t, 1125, e.Code)
 		})
 	}
 }

@@ -48,11 +48,12 @@ func TestMain(m *testing.M) {
 }
 
 const (
-	user      = "edr-operator"
-	password  = `p@ss "wörd"`
-	hostID    = "e6a3c1d0-1f1e-4d0a-9a55-0a1b2c3d4e5f"
-	kscAddr   = "ksc.example:13299"
-	sessionID = "nsPbUpP1oAVZlM1lODEbg8A=="
+	user         = "edr-operator"
+	password     = `p@ss "wörd"`
+	hostID       = "e6a3c1d0-1f1e-4d0a-9a55-0a1b2c3d4e5f"
+	kscAddr      = "ksc.example:13299"
+	recordsBytes = 2 << 20
+	sessionID    = "nsPbUpP1oAVZlM1lODEbg8A=="
 )
 
 // client makes a client of a server; change may alter its configuration.
@@ -66,6 +67,7 @@ func client(t testing.TB, dial func(context.Context, string, string) (net.Conn, 
 	}
 	c, err := ksc.New(config)
 	require.NoError(t, err)
+	c.LimitRecords(recordsBytes)
 	t.Cleanup(func() { c.Close(context.Background()) }) //nolint:errcheck // the server may be past answering
 	return c
 }

@@ -70,8 +70,8 @@ const (
 // the format stand for the arguments, a missing one for nothing.
 func (p *pxgError) text() string {
 	var local struct {
-		Format value   `json:"format"`
-		Args   []value `json:"args"`
+		Format value           `json:"format"`
+		Args   json.RawMessage `json:"args"`
 	}
 	format := ""
 	if json.Unmarshal(p.Locdata.raw, &local) == nil {
@@ -80,15 +80,24 @@ func (p *pxgError) text() string {
 	if format == "" {
 		return p.Message.text()
 	}
+	var args [maxArgs]string
+	n := 0
+	// Arguments that cannot be read are left empty: the code says what failed.
+	_ = elements(local.Args, maxArgs, func(d *json.Decoder) error {
+		var arg value
+		err := d.Decode(&arg)
+		args[n] = clip(arg.text(), maxArgBytes)
+		n++
+		return err
+	})
 	var pairs []string
-	for i := range maxArgs {
-		arg := ""
-		if i < len(local.Args) {
-			arg = clip(local.Args[i].text(), maxArgBytes)
-		}
+	for i, arg := range args {
 		pairs = append(pairs, fmt.Sprintf("%%%d", i+1), arg)
 	}
-	return strings.NewReplacer(pairs...).Replace(clip(format, maxArgBytes))
+	if text := strings.NewReplacer(pairs...).Replace(clip(format, maxArgBytes)); text != "" {
+		return text
+	}
+	return p.Message.text()
 }
 
 func clip(s string, most int) string { return s[:min(len(s), most)] }

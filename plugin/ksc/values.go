@@ -162,6 +162,21 @@ func (v value) moment() time.Time {
 	return time.Time{}
 }
 
+// elements calls do for each element of an array, up to most of them; what
+// follows is left unread.
+func elements(data []byte, most int, do func(d *json.Decoder) error) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	if t, err := d.Token(); err != nil || t != json.Delim('[') {
+		return errors.Join(err, errors.New("no array"))
+	}
+	for n := 0; n < most && d.More(); n++ {
+		if err := do(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // row is one record of an answer, out of its params envelope where it has one.
 type row map[string]value
 
@@ -201,16 +216,10 @@ func (r *rows) UnmarshalJSON(data []byte) error {
 	if string(data) == "null" {
 		return nil
 	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	if t, err := d.Token(); err != nil || t != json.Delim('[') {
-		return errors.Join(err, errors.New("no array"))
-	}
-	for d.More() && len(*r) <= chunkSize {
+	return elements(data, chunkSize+1, func(d *json.Decoder) error {
 		var one row
-		if err := d.Decode(&one); err != nil {
-			return err
-		}
+		err := d.Decode(&one)
 		*r = append(*r, one)
-	}
-	return nil
+		return err
+	})
 }
