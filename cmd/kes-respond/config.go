@@ -11,9 +11,8 @@ import (
 	"github.com/kes-respond/kes-respond/shared"
 )
 
-// maxConfigBytes bounds a configuration file. It lies below what readTrusted
-// reads at most, so that no file is ever taken in half.
-const maxConfigBytes = 256 << 10
+// maxTrustedBytes bounds a configuration file, and a password's.
+const maxTrustedBytes = 256 << 10
 
 // configFile is config.yaml. The schema "config" says what may stand in it,
 // and a test holds the two together.
@@ -84,9 +83,6 @@ func readConfig(path string) (configFile, error) {
 	data, err := readTrusted(path, writableByOthers)
 	if err != nil {
 		return file, err
-	}
-	if len(data) > maxConfigBytes {
-		return file, fmt.Errorf("%s is longer than %d bytes, which no configuration needs", path, maxConfigBytes)
 	}
 	y, err := readYAML(data)
 	if err != nil {

@@ -27,7 +27,7 @@ type settingsFlags struct {
 }
 
 func (f *settingsFlags) add(flags *pflag.FlagSet) {
-	f.config = stringFlag(flags, "config", "configuration file (default: KES_RESPOND_CONFIG, beside the program, /etc/kes-respond/config.yaml)")
+	f.config = fileFlag(flags, "config", "configuration file (default: KES_RESPOND_CONFIG, beside the program, /etc/kes-respond/config.yaml)")
 	f.server = stringFlag(flags, "server", "name of a configured server")
 }
 

@@ -231,7 +231,7 @@ func TestConfigOfOthersIsRefused(t *testing.T) {
 	}
 	require.NoError(t, os.Chmod(path, 0o644))
 	_, err := readConfig(filepath.Dir(path))
-	assert.ErrorContains(t, err, "is a folder")
+	assert.ErrorContains(t, err, "is no regular file")
 	if os.Getuid() != 0 {
 		t.Skip("only root can give a file away")
 	}

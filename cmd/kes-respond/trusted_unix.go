@@ -17,9 +17,10 @@ const (
 
 // readTrusted reads a file that belongs to root or to us and that others
 // have none of the given rights on. The rights are those of the file that
-// was opened, so that nobody can change it in between.
+// was opened, so that nobody can change it in between; a pipe is not waited
+// for, and what is longer than maxTrustedBytes is no such file.
 func readTrusted(path string, others fs.FileMode) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -28,8 +29,8 @@ func readTrusted(path string, others fs.FileMode) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info.IsDir() {
-		return nil, fmt.Errorf("%s is a folder", path)
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no regular file", path)
 	}
 	if owner, ok := info.Sys().(*syscall.Stat_t); ok && owner.Uid != 0 && int(owner.Uid) != os.Getuid() {
 		return nil, fmt.Errorf("%s belongs to another user; it must belong to root or to you", path)
@@ -37,5 +38,9 @@ func readTrusted(path string, others fs.FileMode) ([]byte, error) {
 	if mode := info.Mode().Perm(); mode&others != 0 {
 		return nil, fmt.Errorf("%s has mode %04o, so others could use or change it; run: chmod %04o %s", path, mode, mode&^others, path)
 	}
-	return io.ReadAll(io.LimitReader(f, 1<<20))
+	data, err := io.ReadAll(io.LimitReader(f, maxTrustedBytes+1))
+	if err == nil && len(data) > maxTrustedBytes {
+		err = fmt.Errorf("%s is longer than %d bytes, which no configuration needs", path, maxTrustedBytes)
+	}
+	return data, err
 }
