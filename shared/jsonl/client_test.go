@@ -287,6 +287,22 @@ func TestClientSendsNothingThatItKnowsToBeWrong(t *testing.T) {
 	<-again
 }
 
+// Status sends the members that status has, whatever else its caller's value
+// holds.
+func TestClientStatusSendsItsOwnMembers(t *testing.T) {
+	p := play(t)
+	r := ask("a")
+	added := time.Now()
+	r.Type, r.HostLookup, r.Server, r.Wait = shared.TypeStatus, shared.LookupAuto, "main", shared.WaitDone
+	r.Incident = &shared.Incident{Server: "main", ID: "77", AddedAt: &added}
+	got := p.begin(t.Context(), r, nil)
+	assert.Equal(t, map[string]any{
+		"type": "status", "id": "a", "server": "main", "wait": "done", "incident": map[string]any{"server": "main", "id": "77"},
+	}, p.next())
+	p.events.Close()
+	assert.Equal(t, shared.Unknown, (<-got).result.Outcome)
+}
+
 // What waits for a listener is bounded, and what it misses shows in Seq.
 func TestClientBoundsWhatWaits(t *testing.T) {
 	for _, c := range []struct{ size, heard int }{
@@ -305,10 +321,10 @@ func TestClientBoundsWhatWaits(t *testing.T) {
 		text := strings.Repeat("x", c.size)
 		p.say(`{"type":"accepted","time":"2026-11-25T02:03:04Z","id":"a","seq":0,"host":{"id":"x"}}` + "\n")
 		<-first
-		for seq := 1; seq <= 200; seq++ {
+		for seq := 1; seq <= 100; seq++ {
 			p.say(fmt.Sprintf(`{"type":"progress","time":"2026-11-25T02:03:04Z","id":"a","seq":%d,"stage":"warning","message":"%s"}`+"\n", seq, text))
 		}
-		p.say(`{"type":"progress","time":"2026-11-25T02:03:04Z","id":"a","seq":201,"stage":"submitted","incident":{"id":"77"}}` + "\n")
+		p.say(`{"type":"progress","time":"2026-11-25T02:03:04Z","id":"a","seq":101,"stage":"submitted","incident":{"id":"77"}}` + "\n")
 		p.say(helloLine) // the line before has been heard when this one is read
 		p.events.Close()
 		_, result := sharedtest.Ask(t.Context(), t, p.Client, ask("b"), nil)

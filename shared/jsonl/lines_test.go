@@ -197,3 +197,14 @@ func (c *cutReader) Read(p []byte) (int, error) {
 	c.in = c.in[n:]
 	return n, nil
 }
+
+// One long line does not cost its memory for as long as the stream lasts.
+func TestLinesKeepNoLargeBuffer(t *testing.T) {
+	l := newLines(strings.NewReader(strings.Repeat("x", 1<<20)+"\na\n"), 1<<20)
+	long, err := l.next()
+	require.NoError(t, err)
+	require.Len(t, long, 1<<20)
+	_, err = l.next()
+	require.NoError(t, err)
+	assert.LessOrEqual(t, cap(l.buf), 256<<10)
+}

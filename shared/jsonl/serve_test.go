@@ -47,6 +47,7 @@ func (e *endless) Read(p []byte) (int, error) {
 // send it records to its end, whatever happens.
 type ledger struct {
 	sharedtest.Fake
+	pause             time.Duration // between the two
 	started, recorded atomic.Int64
 }
 
@@ -58,7 +59,7 @@ func newLedger() *ledger {
 		}
 		l.started.Add(1)
 		emit(shared.Event{Accepted: &shared.Accepted{Host: shared.Host{ID: "h"}}})
-		time.Sleep(100 * time.Millisecond) // in a bubble this takes no time
+		time.Sleep(l.pause)
 		l.recorded.Add(1)
 		return shared.Result{Outcome: shared.Submitted}
 	}
@@ -84,6 +85,7 @@ func TestServeWhereTheReaderLeaves(t *testing.T) {
 	for _, stays := range []int64{0, 1, 2, 100} {
 		synctest.Test(t, func(t *testing.T) {
 			l, out, in := newLedger(), &reader{stays: stays}, &endless{upTo: 1 << 40}
+			l.pause = 100 * time.Millisecond // of a bubble's time
 			err := jsonl.Serve(t.Context(), l, in, out, jsonl.Options{MaxInFlight: 4})
 			assert.ErrorIs(t, err, jsonl.ErrOutputLost)
 			assert.ErrorIs(t, err, io.ErrClosedPipe)
@@ -296,6 +298,28 @@ func TestServeCancel(t *testing.T) {
 		assert.NoError(t, <-served)
 		assert.Equal(t, "while it ran", out.heard()[3].Result.Message)
 		assert.Equal(t, int64(1), started.Load())
+	})
+}
+
+// What a Responder emits once it has returned is written nowhere.
+func TestServeDropsWhatIsEmittedTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var late func(shared.Event)
+		fake := &sharedtest.Fake{OnRespond: func(_ context.Context, r shared.Request, emit func(shared.Event)) shared.Result {
+			late = emit
+			return shared.Result{Outcome: shared.Submitted}
+		}}
+		in, w := io.Pipe()
+		out := &sink{t: t}
+		served := newServed()
+		go func() { served <- jsonl.Serve(t.Context(), fake, in, out, jsonl.Options{}) }()
+		io.WriteString(w, good+"\n")
+		synctest.Wait()
+		require.Len(t, out.heard(), 2)
+		late(shared.Event{Progress: &shared.Progress{Stage: "late"}})
+		w.Close()
+		assert.NoError(t, <-served)
+		assert.Len(t, out.heard(), 2)
 	})
 }
 
