@@ -22,7 +22,7 @@ func (o *order) resolve(ctx context.Context) (shared.Host, error) {
 	defer leave()
 	c := o.server.client
 	switch lookup {
-	case shared.LookupID, shared.LookupAuto:
+	case shared.LookupID, shared.LookupAuto, "":
 		h, err := c.Host(ctx, name)
 		if err == nil {
 			return known(h), nil

@@ -92,7 +92,7 @@ func newSite(t *testing.T) *site {
 	write("password", "demo-only\n")
 	at := startEmulator(t, s.dir,
 		`[{"id":"id-of-pc-12","dn":"PC-12","fqdn":"pc-12.corp.example","netbios":"PC-12"}]`,
-		`{"incidents":[{"KLINCDT_ID":4711,"KLINCDT_ADDED":"2026-11-20T08:00:00Z","KLHST_WKS_HOSTNAME":"id-of-pc-12","KLINCDT_BODY":"{\"targetHost\":\"id-of-pc-12\",\"task\":\"isolateHost\",\"params\":{\"action\":1},\"responseEventIncident\":true,\"responseEventIncidentArea\":\"KUMA\"}"}],"consoleTasks":[]}`)
+		`{"incidents":[{"KLINCDT_ID":4711,"KLINCDT_ADDED":"2026-11-20T08:00:00Z","KLINCDT_SEVERITY":2,"KLHST_WKS_HOSTNAME":"id-of-pc-12","KLINCDT_BODY":"{\"targetHost\":\"id-of-pc-12\",\"task\":\"isolateHost\",\"params\":{\"action\":1},\"responseEventIncident\":true,\"responseEventIncidentArea\":\"KUMA\"}"}],"consoleTasks":[]}`)
 	s.env = append(os.Environ(),
 		"PATH="+filepath.Dir(program)+string(os.PathListSeparator)+os.Getenv("PATH"),
 		"kscHost="+at.host, "kscPort="+at.port, "kscCert="+at.cert, "kscUser=edr-operator", "kscPassword=demo-only")
