@@ -30,8 +30,10 @@ demo: build ## send the nine tasks to an emulated KSC on loopback and show what 
 	@.ci/demo
 
 .PHONY: generate
-generate: ## write manifest/ anew from the tasks
+generate: ## write what is generated anew: manifest/ from the tasks, the Go of shared/rpc/responder.proto
 	go run ./manifest/gen
+	go tool -modfile=.ci/buf.mod buf generate --template shared/rpc/buf.gen.yaml
+	cd shared/rpc && sha256sum responder.proto responderpb/*.pb.go > responderpb/generated.sha256
 
 .PHONY: bench
 bench: ## run the benchmarks

@@ -26,19 +26,21 @@ const (
 // nothing imports nothing of ours; one that does not stand here is new and
 // wants a line.
 var mayImport = map[string][]string{
-	"shared":             nil,
-	"manifest":           nil,
-	"plugin/ksc":         nil,
-	"plugin/ksc/ksctest": nil,
-	"shared/jsonl":       {"shared"},
-	"shared/sharedtest":  {"shared"},
-	"plugin/task":        {"shared", "manifest"},
-	"plugin/guard":       {"shared"},
-	"plugin/journal":     {"shared"},
-	"plugin":             {"shared", "manifest", "plugin/task", "plugin/guard", "plugin/journal", "plugin/ksc"},
-	"manifest/gen":       {"plugin/task", "shared"},
-	"cmd/ksc-emulator":   {"plugin/ksc/ksctest"},
-	"cmd/kes-respond":    {"shared", "shared/jsonl", "manifest", "plugin", "plugin/task", "plugin/ksc", "plugin/guard", "plugin/journal"},
+	"shared":                 nil,
+	"manifest":               nil,
+	"plugin/ksc":             nil,
+	"plugin/ksc/ksctest":     nil,
+	"shared/jsonl":           {"shared"},
+	"shared/sharedtest":      {"shared"},
+	"shared/rpc":             {"shared", "shared/rpc/responderpb"},
+	"shared/rpc/responderpb": nil, // generated
+	"plugin/task":            {"shared", "manifest"},
+	"plugin/guard":           {"shared"},
+	"plugin/journal":         {"shared"},
+	"plugin":                 {"shared", "manifest", "plugin/task", "plugin/guard", "plugin/journal", "plugin/ksc"},
+	"manifest/gen":           {"plugin/task", "shared"},
+	"cmd/ksc-emulator":       {"plugin/ksc/ksctest"},
+	"cmd/kes-respond":        {"shared", "shared/jsonl", "manifest", "plugin", "plugin/task", "plugin/ksc", "plugin/guard", "plugin/journal"},
 }
 
 // source is one Go file of ours that is no test.
@@ -113,6 +115,9 @@ func TestEveryPackageAndExportedNameHasAComment(t *testing.T) {
 	for _, s := range sources(t) {
 		packages[s.pkg] = true
 		documented[s.pkg] = documented[s.pkg] || s.file.Doc != nil
+		if ast.IsGenerated(s.file) {
+			continue
+		}
 		for _, d := range s.file.Decls {
 			switch d := d.(type) {
 			case *ast.FuncDecl:

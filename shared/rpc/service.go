@@ -1,0 +1,193 @@
+package rpc
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/kes-respond/kes-respond/shared"
+	"github.com/kes-respond/kes-respond/shared/rpc/responderpb"
+)
+
+// service is the plugin's end: it carries out what the host asks.
+type service struct {
+	responderpb.UnimplementedResponderServer
+	responder shared.Responder
+	log       *slog.Logger
+	calls     *calls
+	turns     chan struct{} // one place for each request that may run
+}
+
+func newService(r shared.Responder, o Options) *service {
+	return &service{responder: r, log: o.Log, calls: newCalls(), turns: make(chan struct{}, o.MaxInFlight)}
+}
+
+// Respond carries out a request of type respond.
+func (s *service) Respond(in *wrapperspb.BytesValue, out grpc.ServerStreamingServer[wrapperspb.BytesValue]) error {
+	return s.carry(shared.TypeRespond, s.responder.Respond, in, out)
+}
+
+// Status carries out a request of type status.
+func (s *service) Status(in *wrapperspb.BytesValue, out grpc.ServerStreamingServer[wrapperspb.BytesValue]) error {
+	return s.carry(shared.TypeStatus, s.responder.Status, in, out)
+}
+
+type carryOut func(context.Context, shared.Request, func(shared.Event)) shared.Result
+
+// carry reads a request, has it carried out, and sends its events, the last one
+// last. Its error is of the transport.
+func (s *service) carry(as string, carryOut carryOut, in *wrapperspb.BytesValue, out grpc.ServerStreamingServer[wrapperspb.BytesValue]) error {
+	r, refusal := read(in, as)
+	if r.ID == "" {
+		return send(out, shared.Event{Problem: problemOf(refusal)})
+	}
+	ctx, cancel := context.WithCancel(out.Context())
+	defer cancel()
+	one := &call{id: r.ID, cancel: cancel}
+	if taken := s.calls.enter(one); taken != nil {
+		if taken.Code == shared.DuplicateID {
+			p := problemOf(taken)
+			p.DuplicateID = r.ID
+			return send(out, shared.Event{Problem: p})
+		}
+		return send(out, shared.Event{ID: r.ID, Result: ended(r, shared.Refused, taken)})
+	}
+	defer s.calls.forget(one)
+	stream := newOutgoing(ctx, r.ID)
+	go s.work(ctx, stream, carryOut, r, refusal)
+	if err := out.SendHeader(nil); err != nil {
+		cancel()
+	}
+	return stream.pump(out, s.calls.given, func() { s.calls.forget(one) }, cancel, s.unended(r))
+}
+
+// work has one request carried out and ends its stream.
+func (s *service) work(ctx context.Context, stream *outgoing, carryOut carryOut, r shared.Request, refusal *shared.Error) {
+	defer s.calls.worked()
+	var result *shared.Result
+	defer func() { stream.end(shared.Event{Result: result}) }()
+	if refusal != nil {
+		result = ended(r, shared.Refused, refusal)
+		return
+	}
+	select {
+	case s.turns <- struct{}{}:
+		defer func() { <-s.turns }()
+	case <-ctx.Done():
+	}
+	if ctx.Err() != nil {
+		result = ended(r, shared.Cancelled, &shared.Error{Code: shared.CancelledCode, Message: "cancelled before it was started"})
+		return
+	}
+	s.guard(func() {
+		answer := carryOut(ctx, r, stream.emit)
+		if answer.Outcome == "" {
+			panic("a result without an outcome")
+		}
+		result = &answer
+	}, func() {
+		result = ended(r, shared.Unknown, &shared.Error{
+			Code: shared.Internal, Message: "an error in the plugin ended the request: it may have been sent",
+			Assistance: "Look in the console for what became of it, and report the error with the plugin's log.",
+		})
+	})
+}
+
+// unended is the result of a request that the plugin cannot wait for.
+func (s *service) unended(r shared.Request) shared.Event {
+	return shared.Event{Result: ended(r, shared.Unknown, &shared.Error{
+		Code: shared.Internal, Message: "it had not ended when the plugin had to leave: it may have been sent",
+		Assistance: "Ask for its status, or look in the console.",
+	})}
+}
+
+// Describe answers a request of type describe.
+func (s *service) Describe(ctx context.Context, in *wrapperspb.BytesValue) (*wrapperspb.BytesValue, error) {
+	r, refusal := read(in, shared.TypeDescribe)
+	if refusal != nil {
+		return packed(shared.Event{ID: r.ID, Problem: problemOf(refusal)})
+	}
+	e := shared.Event{ID: r.ID}
+	s.guard(func() {
+		if d, err := s.responder.Describe(ctx, r.Task); err != nil {
+			e.Problem = problemOf(err)
+		} else {
+			e.Described = &d
+		}
+	}, func() {
+		e.Problem = problemOf(&shared.Error{Code: shared.Internal, Message: "an error in the plugin ended the description"})
+	})
+	return packed(e)
+}
+
+// Cancel ends a request in flight.
+func (s *service) Cancel(_ context.Context, in *wrapperspb.BytesValue) (*wrapperspb.BytesValue, error) {
+	r, refusal := read(in, shared.TypeCancel)
+	if refusal == nil && !s.calls.cancel(r.Target) {
+		refusal = &shared.Error{
+			Code: shared.BadRequest, Message: fmt.Sprintf("no request %q is in flight: it has ended, or was never read", r.Target.Text()),
+			Assistance: "Look for its result; there is nothing to cancel.",
+		}
+	}
+	if refusal != nil {
+		return packed(shared.Event{ID: r.ID, Problem: problemOf(refusal)})
+	}
+	return &wrapperspb.BytesValue{}, nil
+}
+
+// guard runs f; when f panics or exits its goroutine, the log hears of it and
+// broken runs instead of the rest.
+func (s *service) guard(f, broken func()) {
+	finished := false
+	defer func() {
+		if finished {
+			return
+		}
+		s.log.Error("a request panicked", "panic", fmt.Sprint(recover()), "stack", string(debug.Stack()))
+		broken()
+	}()
+	f()
+	finished = true
+}
+
+// read reads a request that has to be of a type. The Request has an ID unless
+// the refusal is of a text that is no request of that type at all.
+func read(in *wrapperspb.BytesValue, as string) (shared.Request, *shared.Error) {
+	r, refusal := shared.ParseRequest(in.GetValue())
+	if r.ID != "" && r.Type != as {
+		return shared.Request{}, &shared.Error{
+			Code: shared.BadRequest, Message: fmt.Sprintf("this method carries requests of type %s, and this one is of type %s; nothing was sent", as, r.Type),
+			Assistance: "Call the method of responder.proto that carries this type.",
+		}
+	}
+	return r, refusal
+}
+
+// packed is an event that stands alone, as a message.
+func packed(e shared.Event) (*wrapperspb.BytesValue, error) {
+	e.Time = time.Now().UTC()
+	line, err := shared.EventLine(e)
+	if err != nil {
+		const message = "the full answer could not be written as an event"
+		line, err = shared.EventLine(shared.Event{Time: e.Time, ID: e.ID, Problem: &shared.Problem{Code: shared.Internal, Message: message}})
+	}
+	if err != nil {
+		return nil, status.Error(codes.Internal, err.Error())
+	}
+	return &wrapperspb.BytesValue{Value: line[:len(line)-1]}, nil
+}
+
+func send(out grpc.ServerStreamingServer[wrapperspb.BytesValue], e shared.Event) error {
+	m, err := packed(e)
+	if err != nil {
+		return err
+	}
+	return out.Send(m)
+}
