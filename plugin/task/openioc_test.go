@@ -119,6 +119,7 @@ func TestOpenIOCThatIsRefused(t *testing.T) {
 		{"prefix that nobody declared", `<o:ioc id="1"/>`, notXML},
 		{"prefix of an attribute", `<ioc id="1" xsi:schemaLocation="x"/>`, notXML},
 		{"prefix that was declared elsewhere", `<ioc id="1"><a xmlns:p="u:p"/><p:b/></ioc>`, notXML},
+		{"prefix that names its space, elsewhere", `<ioc id="1"><a xmlns:p="p"/><p:b/></ioc>`, notXML},
 		{"comment with two hyphens", `<ioc id="1"><!-- a -- b --></ioc>`, notXML},
 		{"bare ampersand", `<ioc id="1">a & b</ioc>`, notXML},
 		{"end of CDATA in text", `<ioc id="1">]]></ioc>`, notXML},

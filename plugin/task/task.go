@@ -4,6 +4,22 @@
 // the vendor's help page 300214 (editions 12.9 and 12.10); where the page
 // contradicts itself the file of the task says how it was read.
 //
+// What the advertised schema of a task refuses Parse refuses, and the other way
+// round, save for what a schema cannot say. That is, in all:
+//
+//   - of the JSON's text: a member that stands twice, a NUL, U+FFFD, and "{{."
+//     and "<no value>", which a template leaves where a field is missing;
+//   - of members together: no path and no hash; a path that ends in a folder
+//     where no hash says which file in it; in a scan, a path beside a type that
+//     takes none, none beside the type that needs one, and no object enabled;
+//   - of a path: it is one full path (a drive, a share or a variable first), at
+//     most 32767 UTF-16 units, without masks, control characters, characters
+//     that Windows forbids, "." and ".." steps, doubled separators, data
+//     streams, names that end in a dot, and blanks at its ends;
+//   - of arguments: at most 32767 UTF-16 units, and no control character but
+//     the tab;
+//   - of an archive: all that its file says.
+//
 // A new task is a new file here and its test data: nothing else names one.
 package task
 
