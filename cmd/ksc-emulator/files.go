@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -33,6 +34,9 @@ func readJSON(path string, into any) error {
 // rather than at the end that the state cannot be written.
 func prepare(f *flags) error {
 	if f.readyFile != "" {
+		if info, err := os.Lstat(f.readyFile); err == nil && info.IsDir() {
+			return fail(exitFile, "--ready-file: %s is a directory", f.readyFile)
+		}
 		if err := os.Remove(f.readyFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fail(exitFile, "%w", err)
 		}
@@ -68,11 +72,14 @@ func writeFile(path string, content []byte) (err error) {
 }
 
 func writeState(path string, st ksctest.State) error {
-	b, err := json.MarshalIndent(st, "", "  ")
-	if err != nil {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(st); err != nil {
 		return fail(exitInternal, "the state: %w", err)
 	}
-	return writeFile(path, append(b, '\n'))
+	return writeFile(path, b.Bytes())
 }
 
 // recordFile appends to the file that --record names.

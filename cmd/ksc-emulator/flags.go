@@ -27,7 +27,7 @@ const example = `  # A server that loses every second answer to AddIncident afte
 
   # In another shell:
   curl --cacert ksc.pem -H 'Authorization: KSCBasic user="ZGVtbw==", pass="ZGVtbw=="' \
-    -d '{}' https://$(cat ready)/api/v1.0/Session.StartSession`
+    -H 'Content-Type: application/json' -d '{}' https://$(cat ready)/api/v1.0/Session.StartSession`
 
 const long = `An emulated Kaspersky Security Center on a loopback address, for demonstrations and for testing clients.
 
@@ -102,6 +102,9 @@ func (f *flags) options() (o ksctest.Options, err error) {
 	if f.user == "" || f.password == "" {
 		return o, fail(exitUsage, "--user and --password cannot be empty")
 	}
+	if err := loopback(f.listen); err != nil {
+		return o, err
+	}
 	if f.latency < 0 {
 		return o, fail(exitUsage, "--latency cannot be negative")
 	}
@@ -124,9 +127,11 @@ func (f *flags) options() (o ksctest.Options, err error) {
 		}
 	}
 	if f.stateIn != "" {
-		o.State = &ksctest.State{}
-		if err := readJSON(f.stateIn, o.State); err != nil {
+		if err := readJSON(f.stateIn, &o.State); err != nil {
 			return o, err
+		}
+		if o.State == nil {
+			return o, fail(exitData, "%s: an object with incidents and consoleTasks is needed", f.stateIn)
 		}
 	}
 	return o, nil

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 
 	"github.com/kes-respond/kes-respond/plugin/ksc/ksctest"
@@ -87,7 +88,10 @@ func serve(ctx context.Context, f *flags, stdout io.Writer) (err error) {
 	defer ln.Close()
 	addr := ln.Addr().String()
 	fmt.Fprintf(stdout, "listening on https://%s\nseed %d\ncertificate sha256 %x\n", addr, s.Seed(), sha256.Sum256(s.CertificateDER()))
-	if err := errors.Join(writeFile(f.certOut, s.CertificatePEM()), writeFile(f.readyFile, []byte(addr+"\n"))); err != nil {
+	if err := writeFile(f.certOut, s.CertificatePEM()); err != nil {
+		return err
+	}
+	if err := writeFile(f.readyFile, []byte(addr+"\n")); err != nil {
 		return err
 	}
 	if err := s.Serve(ctx, ln); err != nil {
@@ -101,15 +105,24 @@ func serve(ctx context.Context, f *flags, stdout io.Writer) (err error) {
 	return err
 }
 
-// listen takes an address of this machine's loopback only, for anybody could give the fake orders, and learn from it.
-func listen(ctx context.Context, addr string) (net.Listener, error) {
-	host, _, err := net.SplitHostPort(addr)
+// loopback demands host:port with a host that is this machine's loopback, for anybody could give the fake orders, and learn
+// from it.
+func loopback(addr string) error {
+	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
-		return nil, fail(exitUsage, "--listen: %w", err)
+		return fail(exitUsage, "--listen: %w", err)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fail(exitUsage, "--listen %s: port %s is none", addr, port)
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return nil, fail(exitUsage, "--listen %s: only a loopback address is allowed, such as 127.0.0.1:0", addr)
+		return fail(exitUsage, "--listen %s: only a loopback address is allowed, such as 127.0.0.1:0", addr)
 	}
+	return nil
+}
+
+// listen takes an address that loopback let pass, and looks at what became of it: "localhost" is what this machine says.
+func listen(ctx context.Context, addr string) (net.Listener, error) {
 	var c net.ListenConfig
 	ln, err := c.Listen(ctx, "tcp", addr)
 	if err != nil {
