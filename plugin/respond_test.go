@@ -36,19 +36,21 @@ type pair struct {
 	ksc *ksctest.Server
 }
 
-func newPair(t testing.TB, o ksctest.Options) pair {
+func newPair(t testing.TB, o ksctest.Options) pair { return newPairWith(t, o, nil) }
+
+// newPairWith changes the client's configuration before it is used.
+func newPairWith(t testing.TB, o ksctest.Options, change func(*ksc.Config)) pair {
 	t.Helper()
 	o.User, o.Password = "edr-operator", password
 	server, err := ksctest.New(o)
 	require.NoError(t, err)
 	trust, err := ksc.ParseTrust(server.CertificatePEM())
 	require.NoError(t, err)
-	p, err := plugin.New(context.Background(), plugin.Config{
-		Version: "test",
-		Servers: map[string]ksc.Config{"main": {
-			Addr: "ksc.example:13299", User: o.User, Password: password, Trust: trust, Dial: server.Dial,
-		}},
-	})
+	config := ksc.Config{Addr: "ksc.example:13299", User: o.User, Password: password, Trust: trust, Dial: server.Dial}
+	if change != nil {
+		change(&config)
+	}
+	p, err := plugin.New(context.Background(), plugin.Config{Version: "test", Servers: map[string]ksc.Config{"main": config}})
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)

@@ -18,6 +18,7 @@ type Event struct {
 	Progress  *Progress
 	Result    *Result
 	Described *Description
+	Checked   *Checked
 	Problem   *Problem
 }
 
@@ -148,6 +149,8 @@ func (e Event) body() (string, any) {
 		return "result", e.Result
 	case e.Described != nil:
 		return "described", e.Described
+	case e.Checked != nil:
+		return "checked", e.Checked
 	case e.Problem != nil:
 		return "error", e.Problem
 	}
@@ -211,6 +214,8 @@ func (e *Event) UnmarshalJSON(data []byte) error {
 		e.Result = new(Result)
 	case "described":
 		e.Described = new(Description)
+	case "checked":
+		e.Checked = new(Checked)
 	case "error":
 		e.Problem = new(Problem)
 	}

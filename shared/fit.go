@@ -48,6 +48,8 @@ func (f fit) event(e Event) Event {
 		e.Result = f.result(*e.Result)
 	case e.Described != nil:
 		e.Described = f.description(*e.Described)
+	case e.Checked != nil:
+		e.Checked = f.checked(*e.Checked)
 	case e.Problem != nil:
 		p := *e.Problem
 		p.Message, p.Assistance = f.cut(p.Message), f.cut(p.Assistance)
@@ -127,6 +129,22 @@ func (f fit) error(e *Error) *Error {
 	if e.Upstream != nil {
 		c.Upstream = &Upstream{Module: f.cut(e.Upstream.Module), Code: e.Upstream.Code, Message: f.cut(e.Upstream.Message)}
 	}
+	return &c
+}
+
+func (f fit) checked(c Checked) *Checked {
+	c.Server, c.KSCVersion = f.named(c.Server), f.cut(c.KSCVersion)
+	c.Steps = slices.Clone(c.Steps[:min(len(c.Steps), f.list)])
+	for i := range c.Steps {
+		s := &c.Steps[i]
+		s.Name, s.State, s.Message = f.cut(s.Name), f.cut(s.State), f.cut(s.Message)
+	}
+	if c.Certificate != nil {
+		shown := *c.Certificate
+		shown.Subject, shown.Issuer, shown.SHA256 = f.cut(shown.Subject), f.cut(shown.Issuer), f.named(shown.SHA256)
+		c.Certificate = &shown
+	}
+	c.Error = f.error(c.Error)
 	return &c
 }
 

@@ -168,7 +168,10 @@ func TestEventMembersOfTheSpecification(t *testing.T) {
 		"5.3 `progress`":         reflect.TypeFor[shared.Progress](),
 		"5.4 `result`":           reflect.TypeFor[shared.Result](),
 		"5.5 `described`":        reflect.TypeFor[shared.Description](),
-		"5.6 `error`":            reflect.TypeFor[shared.Problem](),
+		"5.6 `checked`":          reflect.TypeFor[shared.Checked](),
+		"5.7 `error`":            reflect.TypeFor[shared.Problem](),
+		"`steps` of `checked`":   reflect.TypeFor[shared.CheckStep](),
+		"`certificate`":          reflect.TypeFor[shared.Certificate](),
 		"`limits`":               reflect.TypeFor[shared.Limits](),
 		"`host`":                 reflect.TypeFor[shared.Host](),
 		"`incident`":             reflect.TypeFor[shared.Incident](),
@@ -237,7 +240,7 @@ func TestNotCarriedOutOfTheSpecification(t *testing.T) {
 		server, err := ksctest.New(ksctest.Options{User: "edr-operator", Password: "p"})
 		require.NoError(t, err)
 		p := pluginOf(t, server)
-		refused := []string{shared.TypeCheck}
+		var refused []string
 		for name, row := range memberRows(t) {
 			_, takes := row[shared.TypeRespond]
 			if _, known := memberValues()[name]; !takes || !known {
@@ -273,6 +276,26 @@ func TestNotCarriedOutOfTheSpecification(t *testing.T) {
 
 // TestWhatThisBuildNeverGives compares the sentence with the source: an
 // outcome or code that no source of the plugin or the carrier names.
+// TestStepsOfTheSpecification compares the steps of a real check.
+func TestStepsOfTheSpecification(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, err := ksctest.New(ksctest.Options{User: "edr-operator", Password: "p"})
+		require.NoError(t, err)
+		checked, err := pluginOf(t, server).Check(t.Context(), shared.Request{Type: shared.TypeCheck})
+		require.NoError(t, err)
+		var names []string
+		for _, s := range checked.Steps {
+			names = append(names, s.Name)
+		}
+		assert.Equal(t, names, firstCells(table(t, "5.6 `checked`", "Step")))
+	})
+	for _, r := range table(t, "`steps` of `checked`", "Member") {
+		if ticked(r[0]) == "state" {
+			assert.Equal(t, "`"+shared.StepPassed+"`, `"+shared.StepWarning+"`, `"+shared.StepFailed+"` or `"+shared.StepSkipped+"`", r[2])
+		}
+	}
+}
+
 func TestWhatThisBuildNeverGives(t *testing.T) {
 	_, after, found := strings.Cut(specification(t), "So this build never gives the outcomes ")
 	require.True(t, found)

@@ -139,7 +139,7 @@ func TestExamplesOfTheSpecification(t *testing.T) {
 		}
 	}
 	for _, kind := range []string{
-		"hello", "accepted", "progress", "result", "described", "error",
+		"hello", "accepted", "progress", "result", "described", "checked", "error",
 		"respond", "status", "cancel", "describe", "check", "shutdown",
 		"submitted", "planned", "pending", "refused", "failed", "cancelled", "unknown",
 	} {

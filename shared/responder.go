@@ -43,6 +43,11 @@ type Responder interface {
 	// same promises as Respond. It sends nothing to a host.
 	Status(ctx context.Context, r Request, emit func(Event)) Result
 
+	// Check says how far a request to the server that r names would get (type
+	// check). It sends nothing to a host. What fails on the way stands in the
+	// answer; the error, an *Error, refuses the question itself.
+	Check(ctx context.Context, r Request) (Checked, error)
+
 	// Close waits for running requests until ctx ends, then ends what is held
 	// open at KSC. No method may be called after it.
 	Close(ctx context.Context) error

@@ -79,6 +79,8 @@ func (o *output) text(e shared.Event) string {
 		} else {
 			line(&b, p.Stage, p.Message)
 		}
+	case e.Checked != nil:
+		checkedText(&b, *e.Checked)
 	case e.Result != nil:
 		o.resultText(&b, *e.Result)
 	}

@@ -132,7 +132,7 @@ func (s *site) bash(t *testing.T, text string) {
 			require.NoError(t, err)
 		}
 		out := s.run(t, code, "bash", "-euc", before+line)
-		assert.Regexp(t, `planned|submitted|pending`, out, line)
+		assert.Regexp(t, `planned|submitted|pending|"passed":true`, out, line)
 	}
 }
 

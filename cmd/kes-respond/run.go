@@ -107,7 +107,7 @@ not reached; 75 try later; 77 login or right. A code not listed is a failure.`,
 	for _, t := range task.All() {
 		root.AddCommand(taskCommand(s, t))
 	}
-	root.AddCommand(serveCommand(s), statusCommand(s), describeCommand(s), sampleCommand(s), versionCommand(s), completionCommand(s))
+	root.AddCommand(serveCommand(s), checkCommand(s), statusCommand(s), describeCommand(s), sampleCommand(s), versionCommand(s), completionCommand(s))
 	return root
 }
 

@@ -21,7 +21,7 @@ type requestMember struct {
 
 // requestTypes are the types of requests that this build carries out.
 func requestTypes() []string {
-	return []string{shared.TypeRespond, shared.TypeStatus, shared.TypeCancel, shared.TypeDescribe, shared.TypeShutdown}
+	return []string{shared.TypeRespond, shared.TypeStatus, shared.TypeCancel, shared.TypeDescribe, shared.TypeCheck, shared.TypeShutdown}
 }
 
 // duration is a Go duration. That it lies above zero and within
@@ -56,7 +56,7 @@ func requestMembers(tasks []*task.Task) []requestMember {
 		{member{"params", &jsonschema.Schema{Description: "What the task takes: an object, for onDemandScan an array"}}, respond, respond},
 		{member{"responseEventIncident", mark}, respond, nil},
 		{member{"responseEventIncidentArea", matching(area, "The calling application, part of the console task's name; the configured one where it is absent, else "+shared.DefaultArea)}, respond, nil},
-		{member{"server", text(128, "Name of a configured server; the only or default one where it is absent")}, asks, nil},
+		{member{"server", text(128, "Name of a configured server; the only or default one where it is absent")}, append([]string{shared.TypeCheck}, asks...), nil},
 		{member{"hostLookup", oneOf("How targetHost is looked up: auto (default) takes an exact id, else a DNS name, FQDN or NetBIOS name; never sends it as it is",
 			shared.LookupAuto, shared.LookupID, shared.LookupDNS, shared.LookupFQDN, shared.LookupNetBIOS, shared.LookupIP, shared.LookupNever)}, respond, nil},
 		{member{"wait", oneOf("submit (default): until KSC has stored the request", shared.WaitSubmit)}, asks, nil},

@@ -104,11 +104,17 @@ func (t Trust) verify(shown []*x509.Certificate, host string) error {
 	if t.Roots == nil {
 		return &pinError{fingerprint(leaf)}
 	}
+	return chain(shown, t.Roots, host)
+}
+
+// chain checks that roots (nil: the system's) vouch for the first certificate
+// under the name of host.
+func chain(shown []*x509.Certificate, roots *x509.CertPool, host string) error {
 	intermediates := x509.NewCertPool()
 	for _, more := range shown[1:] {
 		intermediates.AddCert(more)
 	}
-	_, err := leaf.Verify(x509.VerifyOptions{Roots: t.Roots, DNSName: host, Intermediates: intermediates})
+	_, err := shown[0].Verify(x509.VerifyOptions{Roots: roots, DNSName: host, Intermediates: intermediates})
 	if err != nil {
 		return &tls.CertificateVerificationError{UnverifiedCertificates: shown, Err: err}
 	}

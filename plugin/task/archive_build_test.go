@@ -77,24 +77,25 @@ func sized(t testing.TB, id string, n int) []byte {
 	return []byte(begin + string(bytes.Repeat([]byte(" "), n-len(begin)-len(end))) + end)
 }
 
-// many are n files of one size.
+// many are n files of one size, or n small ones, stored: a packer takes a
+// megabyte to make.
 func many(t testing.TB, n, size int) (all []entry) {
 	for i := range n {
 		id := fmt.Sprintf("id-%04d", i)
-		data := ioc(id)
+		e := entry{name: id + ".ioc", data: ioc(id)}
 		if size > 0 {
-			data = sized(t, id, size)
+			e.data, e.method = sized(t, id, size), zip.Deflate
 		}
-		all = append(all, entry{name: id + ".ioc", data: data, method: zip.Deflate})
+		all = append(all, e)
 	}
 	return all
 }
 
 // overlapping is a bomb without nesting: n directory entries that all share
 // the packed bytes of one file.
-func overlapping(t testing.TB, n int) []byte {
+func overlapping(t testing.TB, n, size int) []byte {
 	t.Helper()
-	whole := archive(t, entry{name: "0000.ioc", data: sized(t, "1", maxIOCFile), method: zip.Deflate})
+	whole := archive(t, entry{name: "0000.ioc", data: sized(t, "1", size), method: zip.Deflate})
 	at := bytes.Index(whole, []byte(centralRecord))
 	end := bytes.LastIndex(whole, []byte("PK\x05\x06"))
 	require.True(t, at > 0 && end > at)
@@ -104,11 +105,11 @@ func overlapping(t testing.TB, n int) []byte {
 		copy(record[46:50], fmt.Sprintf("%04d", i))
 		out = append(out, record...)
 	}
-	size := len(out) - at
+	directory := len(out) - at
 	tail := bytes.Clone(whole[end:])
 	binary.LittleEndian.PutUint16(tail[8:], uint16(n))
 	binary.LittleEndian.PutUint16(tail[10:], uint16(n))
-	binary.LittleEndian.PutUint32(tail[12:], uint32(size))
+	binary.LittleEndian.PutUint32(tail[12:], uint32(directory))
 	return append(out, tail...)
 }
 

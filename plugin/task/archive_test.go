@@ -14,6 +14,7 @@ import (
 )
 
 func TestArchivesThatAreTaken(t *testing.T) {
+	t.Parallel()
 	for name, data := range map[string][]byte{
 		"one stored":                   archive(t, entry{name: "a.ioc", data: ioc("1")}),
 		"one deflated":                 archive(t, entry{name: "a.ioc", data: ioc("1"), method: zip.Deflate}),
@@ -54,11 +55,13 @@ func streamed(t *testing.T) []byte {
 }
 
 func TestArchivesThatAreRefused(t *testing.T) {
+	t.Parallel()
 	good := archive(t, entry{name: "a.ioc", data: ioc("1"), method: zip.Deflate})
 	flag := func(f uint16) func(*zip.FileHeader) { return func(h *zip.FileHeader) { h.Flags |= f } }
 	size := func(n uint64) func(*zip.FileHeader) {
 		return func(h *zip.FileHeader) { h.UncompressedSize64 = n }
 	}
+	bomb := sized(t, "1", 4<<20)
 	one := func(e entry) []byte { return archive(t, e) }
 	const (
 		noZIP    = "is no ZIP archive that can be opened"
@@ -97,15 +100,15 @@ func TestArchivesThatAreRefused(t *testing.T) {
 
 		{"file over the edge", one(entry{name: "a.ioc", data: sized(t, "1", maxIOCFile+1), method: zip.Deflate}), tooLarge},
 		{"stored file over the edge", one(entry{name: "a.ioc", data: sized(t, "1", maxIOCFile+1)}), tooLarge},
-		{"bomb", one(entry{name: "a.ioc", data: sized(t, "1", 64<<20), method: zip.Deflate}), tooLarge},
-		{"bomb that says it is small", one(entry{name: "a.ioc", data: sized(t, "1", 64<<20), method: zip.Deflate, lie: size(100)}), damaged},
-		{"bomb that says it is empty", one(entry{name: "a.ioc", data: sized(t, "1", 64<<20), method: zip.Deflate, lie: size(0)}), damaged},
+		{"bomb", one(entry{name: "a.ioc", data: bomb, method: zip.Deflate}), tooLarge},
+		{"bomb that says it is small", one(entry{name: "a.ioc", data: bomb, method: zip.Deflate, lie: size(100)}), damaged},
+		{"bomb that says it is empty", one(entry{name: "a.ioc", data: bomb, method: zip.Deflate, lie: size(0)}), damaged},
 		{"small file that says it is large", one(entry{name: "a.ioc", data: ioc("1"), method: zip.Deflate, lie: size(1 << 40)}), damaged},
 		{"all together over the edge", archive(t, append(many(t, 5, maxIOCTotal/5), entry{name: "z.ioc", data: ioc("z")})...), inAll},
-		{"entries that share their bytes", overlapping(t, 1000), "entry 2 has the id of an earlier one; ids must be unique"},
+		{"entries that share their bytes", overlapping(t, 1000, maxIOCFile), "entry 2 has the id of an earlier one; ids must be unique"},
 		{"one entry too many", archive(t, many(t, maxIOCEntries+1, 0)...), tooMany},
 		{"one folder too many", archive(t, append(many(t, maxIOCEntries, 0), entry{name: "x/"})...), tooMany},
-		{"entries beyond number", overlapping(t, 60000), tooMany},
+		{"entries beyond number", overlapping(t, 5000, 1000), tooMany},
 
 		{"encrypted", one(entry{name: "a.ioc", data: ioc("1"), lie: flag(1)}), locked},
 		{"strongly encrypted", one(entry{name: "a.ioc", data: ioc("1"), lie: flag(1 << 6)}), locked},
@@ -148,7 +151,7 @@ func TestTheTaskChecksItsArchive(t *testing.T) {
 	params := func(text string) json.RawMessage {
 		return fmt.Appendf(nil, `{"ioc":%q,"isolateHost":false,"scanCriticalAreas":false,"quarantineObject":false}`, text)
 	}
-	text := base64.StdEncoding.EncodeToString(archive(t, many(t, 5, maxIOCTotal/5)...))
+	text := base64.StdEncoding.EncodeToString(archive(t, many(t, 5, 0)...))
 	p, found := task.Parse(params(text))
 	require.Empty(t, found)
 	assert.Contains(t, string(p.JSON()), `"ioc":"`+text+`"`)
@@ -197,9 +200,9 @@ func TestLoadNamesTheFileThatIsWrong(t *testing.T) {
 	task, ok := Lookup("iocScan")
 	require.True(t, ok)
 	good := File{"good.ioc", ioc("1")}
-	five := []File{}
-	for i := range 6 {
-		five = append(five, File{fmt.Sprintf("%d.ioc", i), sized(t, fmt.Sprint(i), maxIOCFile)})
+	var tooMany []File
+	for i := range maxIOCEntries + 1 {
+		tooMany = append(tooMany, File{fmt.Sprintf("%d.ioc", i), ioc(fmt.Sprint(i))})
 	}
 	for _, c := range []struct {
 		files []File
@@ -214,7 +217,7 @@ func TestLoadNamesTheFileThatIsWrong(t *testing.T) {
 		{[]File{{"zz.ioc", ioc("1")}, good}, "zz.ioc: it has the id of an earlier one; ids must be unique"},
 		{[]File{good, good}, "good.ioc: it has the name of an earlier one"},
 		{[]File{good, {"iocs.zip", archive(t)}}, "iocs.zip: it is neither .ioc nor .xml"},
-		{five, "the archive of these files unpacks to more than 10485760 bytes"},
+		{tooMany, "the archive of these files has more than 1000 entries"},
 	} {
 		text, err := task.Load(c.files)
 		assert.EqualError(t, err, c.want)

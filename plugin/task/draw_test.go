@@ -94,8 +94,8 @@ func (s generated) fitting(t *rapid.T) map[string]string {
 
 func (s generated) array(t *rapid.T) string {
 	n := rapid.IntRange(0, 4).Draw(t, "items")
-	if oneIn(t, 50) {
-		n = rapid.SampledFrom([]int{64, 65, 200}).Draw(t, "items")
+	if oneIn(t, 100) {
+		n = rapid.SampledFrom([]int{64, 65}).Draw(t, "items")
 	}
 	var items []string
 	for range n {
@@ -128,7 +128,7 @@ func (s generated) text(t *rapid.T) string {
 		return text + pick(t, "*", "?", `\..\x`, ".", " ", ":s", "\t", "\x00", "\ufffd", "{{.X}}", "<no value>", `\\x`, `"`, "<", "\u0085", "%x%")
 	case oneIn(t, 8):
 		return rapid.String().Draw(t, "text")
-	case oneIn(t, 40):
+	case oneIn(t, 300):
 		long := `C:\` + strings.Repeat(pick(t, "a", "я", "\U0001f600"), rapid.SampledFrom([]int{16382, 16383, s.MaxLength - 4, s.MaxLength - 3, s.MaxLength - 2}).Draw(t, "length"))
 		return long
 	}

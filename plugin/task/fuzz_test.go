@@ -70,7 +70,7 @@ func FuzzArchive(f *testing.F) {
 	} {
 		f.Add(archive(f, entries...))
 	}
-	f.Add(overlapping(f, 3))
+	f.Add(overlapping(f, 3, 1000))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		before := bytes.Clone(data)
 		err := checkArchive(data)

@@ -49,12 +49,13 @@ func (a *asked) wake() {
 
 // hear takes in one event, and says whether it was the last.
 func (a *asked) hear(e shared.Event, bytes int) bool {
-	describes := a.asks == shared.TypeDescribe
-	last := e.Problem != nil || e.Described != nil && describes || e.Result != nil && !describes
+	informs := a.asks == shared.TypeDescribe || a.asks == shared.TypeCheck
+	last := e.Problem != nil || e.Result != nil && !informs ||
+		e.Described != nil && a.asks == shared.TypeDescribe || e.Checked != nil && a.asks == shared.TypeCheck
 	switch {
 	case last:
 		a.ended = true
-	case describes || e.Accepted == nil && e.Progress == nil || a.accepted && e.Accepted != nil:
+	case informs || e.Accepted == nil && e.Progress == nil || a.accepted && e.Accepted != nil:
 		return false
 	case e.Accepted != nil:
 		a.accepted, a.host = true, &e.Accepted.Host

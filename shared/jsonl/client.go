@@ -89,9 +89,28 @@ func (c *Client) Hello() shared.Hello { return c.hello }
 // Describe says what can be asked. Its error carries code, message and
 // assistance; violations are named in the message.
 func (c *Client) Describe(ctx context.Context, task string) (shared.Description, error) {
-	a, refusal := c.ask(ctx, shared.Request{Type: shared.TypeDescribe, Task: task})
+	e, err := c.learn(ctx, shared.Request{Type: shared.TypeDescribe, Task: task})
+	if err != nil {
+		return shared.Description{}, err
+	}
+	return *e.Described, nil
+}
+
+// Check asks how far a request would get. Its error is as Describe's. When ctx
+// ends, nobody waits for what the serving end finds.
+func (c *Client) Check(ctx context.Context, r shared.Request) (shared.Checked, error) {
+	e, err := c.learn(ctx, shared.Request{Type: shared.TypeCheck, ID: r.ID, Server: r.Server, Connection: r.Connection})
+	if err != nil {
+		return shared.Checked{}, err
+	}
+	return *e.Checked, nil
+}
+
+// learn asks a question about the serving end.
+func (c *Client) learn(ctx context.Context, r shared.Request) (shared.Event, error) {
+	a, refusal := c.ask(ctx, r)
 	if refusal != nil {
-		return shared.Description{}, refusal
+		return shared.Event{}, refusal
 	}
 	defer c.release(a)
 	unhook := context.AfterFunc(ctx, func() { c.giveUp(a) })
@@ -99,13 +118,13 @@ func (c *Client) Describe(ctx context.Context, task string) (shared.Description,
 	e, ok := c.next(a)
 	switch {
 	case !ok && ctx.Err() != nil:
-		return shared.Description{}, notSent(ctx.Err())
+		return shared.Event{}, notSent(ctx.Err())
 	case !ok:
-		return shared.Description{}, lostError("the serving end went away without an answer")
+		return shared.Event{}, lostError("the serving end went away without an answer")
 	case e.Problem != nil:
-		return shared.Description{}, errorOf(e.Problem)
+		return shared.Event{}, errorOf(e.Problem)
 	}
-	return *e.Described, nil
+	return e, nil
 }
 
 // Respond has a request carried out. The request's ID must not be in flight;

@@ -15,7 +15,7 @@ func (s *server) take(n int64, line []byte) error {
 	switch {
 	case r.ID == "":
 		s.problem("", n, refusal)
-	case r.Type == shared.TypeRespond || r.Type == shared.TypeStatus || r.Type == shared.TypeDescribe:
+	case r.Type == shared.TypeRespond || r.Type == shared.TypeStatus || r.Type == shared.TypeDescribe || r.Type == shared.TypeCheck:
 		return s.start(n, int64(len(line)), r, refusal)
 	case refusal != nil:
 		s.problem(r.ID, n, refusal)
@@ -23,11 +23,6 @@ func (s *server) take(n int64, line []byte) error {
 		return errLeaving
 	case r.Type == shared.TypeCancel:
 		s.cancel(n, r)
-	default:
-		s.problem(r.ID, n, &shared.Error{
-			Code: shared.BadRequest, Message: "this build does not carry out " + r.Type,
-			Assistance: "Use a build whose PROTOCOL.md says that it does.",
-		})
 	}
 	return nil
 }
@@ -67,8 +62,8 @@ func (s *server) start(n, size int64, r shared.Request, refusal *shared.Error) e
 		defer s.calls.leave(c)
 		defer cancel()
 		defer func() { c.end(s.out, last, func() { s.calls.forget(c) }) }()
-		if r.Type == shared.TypeDescribe {
-			s.describe(ctx, c, r, refusal, &last)
+		if r.Type == shared.TypeDescribe || r.Type == shared.TypeCheck {
+			s.inform(ctx, c, r, refusal, &last)
 		} else {
 			last.Result = &shared.Result{Task: r.Task, TargetHost: r.TargetHost}
 			s.answer(ctx, c, r, refusal, last.Result)
@@ -83,14 +78,9 @@ func (s *server) answer(ctx context.Context, c *call, r shared.Request, refusal 
 		result.Outcome, result.Error, result.Message = shared.Refused, refusal, refusal.Message
 		return
 	}
-	select {
-	case s.turns <- struct{}{}:
-		defer func() { <-s.turns }()
-	case <-ctx.Done():
-	}
+	defer s.turn(ctx)()
 	if ctx.Err() != nil {
-		result.Outcome, result.Message = shared.Cancelled, "cancelled before it was started"
-		result.Error = &shared.Error{Code: shared.CancelledCode, Message: result.Message}
+		result.Outcome, result.Error, result.Message = shared.Cancelled, errNotStarted(), errNotStarted().Message
 		return
 	}
 	s.guard(func() {
@@ -112,22 +102,52 @@ func (s *server) answer(ctx context.Context, c *call, r shared.Request, refusal 
 	})
 }
 
-func (s *server) describe(ctx context.Context, c *call, r shared.Request, refusal *shared.Error, last *shared.Event) {
+// turn waits for a place among those that run, and gives the way to leave it.
+// When ctx ends first there is no place to leave.
+func (s *server) turn(ctx context.Context) func() {
+	select {
+	case s.turns <- struct{}{}:
+		return func() { <-s.turns }
+	case <-ctx.Done():
+		return func() {}
+	}
+}
+
+func errNotStarted() *shared.Error {
+	return &shared.Error{Code: shared.CancelledCode, Message: "cancelled before it was started"}
+}
+
+// inform answers a question about this end: what it can do, or how far a
+// request would get.
+func (s *server) inform(ctx context.Context, c *call, r shared.Request, refusal *shared.Error, last *shared.Event) {
 	if refusal != nil {
 		last.Problem = problemOf(refusal, c.line)
 		return
 	}
+	defer s.turn(ctx)()
+	if ctx.Err() != nil {
+		last.Problem = problemOf(errNotStarted(), c.line)
+		return
+	}
 	s.guard(func() {
-		d, err := s.responder.Describe(ctx, r.Task)
+		answer, err := s.ask(ctx, r)
 		if err != nil {
-			last.Problem = problemOf(err, c.line)
-			return
+			answer = shared.Event{Problem: problemOf(err, c.line)}
 		}
-		last.Described = &d
+		*last = answer
 	}, func() {
-		const message = "an error in this program ended the description"
+		const message = "an error in this program ended the request; nothing was sent to a host"
 		last.Problem = problemOf(&shared.Error{Code: shared.Internal, Message: message}, c.line)
 	})
+}
+
+func (s *server) ask(ctx context.Context, r shared.Request) (shared.Event, error) {
+	if r.Type == shared.TypeCheck {
+		checked, err := s.responder.Check(ctx, r)
+		return shared.Event{Checked: &checked}, err
+	}
+	d, err := s.responder.Describe(ctx, r.Task)
+	return shared.Event{Described: &d}, err
 }
 
 // guard runs f; when f panics or exits its goroutine, the log hears of it and

@@ -14,6 +14,7 @@ type Fake struct {
 	OnRespond  func(ctx context.Context, r shared.Request, emit func(shared.Event)) shared.Result
 	OnStatus   func(ctx context.Context, r shared.Request, emit func(shared.Event)) shared.Result
 	OnDescribe func(ctx context.Context, task string) (shared.Description, error)
+	OnCheck    func(ctx context.Context, r shared.Request) (shared.Checked, error)
 
 	mu      sync.Mutex
 	cancels map[int]context.CancelFunc
@@ -69,6 +70,14 @@ func (f *Fake) Describe(ctx context.Context, task string) (shared.Description, e
 		return shared.Description{}, shared.Refuse(shared.Violation{Pointer: "/task", Message: "is no task"})
 	}
 	return f.OnDescribe(ctx, task)
+}
+
+// Check calls OnCheck.
+func (f *Fake) Check(ctx context.Context, r shared.Request) (shared.Checked, error) {
+	if f.OnCheck == nil {
+		return shared.Checked{}, shared.Refuse(shared.Violation{Pointer: "/server", Message: "is no server"})
+	}
+	return f.OnCheck(ctx, r)
 }
 
 // Close waits for what runs; when ctx ends it cancels that and waits on.

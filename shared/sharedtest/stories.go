@@ -76,6 +76,13 @@ func tellStory(t *testing.T, open Open, s story) {
 		}
 		return *last.Described, nil
 	}}
+	fake.OnCheck = func(_ context.Context, r shared.Request) (shared.Checked, error) {
+		got <- r
+		if p := last.Problem; p != nil {
+			return shared.Checked{}, &shared.Error{Code: p.Code, Message: p.Message, Assistance: p.Assistance}
+		}
+		return *last.Checked, nil
+	}
 	switch s.request.Type {
 	case shared.TypeRespond:
 		fake.OnRespond = carry
@@ -86,6 +93,11 @@ func tellStory(t *testing.T, open Open, s story) {
 	if s.request.Type == shared.TypeDescribe {
 		tellDescribe(t, far, s.request.Task, last)
 		assert.Equal(t, s.request.Task, (<-got).Task)
+		return
+	}
+	if s.request.Type == shared.TypeCheck {
+		tellCheck(t, far, s.request, last)
+		assert.Equal(t, s.request.Server, (<-got).Server)
 		return
 	}
 	heard, result := Ask(t.Context(), t, far, s.request, nil)
@@ -103,9 +115,24 @@ func tellDescribe(t *testing.T, far shared.Responder, task string, want shared.E
 		assert.Equal(t, *want.Described, d)
 		return
 	}
+	requireProblem(t, *want.Problem, err)
+}
+
+func tellCheck(t *testing.T, far shared.Responder, r shared.Request, want shared.Event) {
+	checked, err := far.Check(t.Context(), r)
+	if want.Checked != nil {
+		require.NoError(t, err)
+		assert.Equal(t, *want.Checked, checked)
+		return
+	}
+	requireProblem(t, *want.Problem, err)
+}
+
+func requireProblem(t *testing.T, want shared.Problem, err error) {
+	t.Helper()
 	var e *shared.Error
 	require.True(t, errors.As(err, &e), "%v is no *shared.Error", err)
-	assert.Equal(t, &shared.Error{Code: want.Problem.Code, Message: want.Problem.Message, Assistance: want.Problem.Assistance}, e)
+	assert.Equal(t, &shared.Error{Code: want.Code, Message: want.Message, Assistance: want.Assistance}, e)
 }
 
 // bare is an event without what the carrier adds.
