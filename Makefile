@@ -40,7 +40,9 @@ bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: lint
-lint: ## gofumpt, vet and staticcheck, at the versions pinned in .ci/
+lint: ## gofumpt, vet, staticcheck and whether the generated Go is current, at the versions pinned in .ci/
 	@out=$$(go tool -modfile=.ci/gofumpt.mod gofumpt -l .); test -z "$$out" || { echo "gofumpt would change:"; echo "$$out"; exit 1; }
 	go vet ./...
 	go tool -modfile=.ci/staticcheck.mod staticcheck ./...
+	@d=$$(mktemp -d) && trap 'rm -rf "$$d"' EXIT && go tool -modfile=.ci/buf.mod buf generate --template shared/rpc/buf.gen.yaml -o "$$d" && \
+	  for f in $$d/shared/rpc/responderpb/*; do cmp "$$f" "shared/rpc/responderpb/$$(basename $$f)" || { echo "run make generate"; exit 1; }; done

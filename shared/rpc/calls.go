@@ -8,14 +8,17 @@ import (
 	"github.com/kes-respond/kes-respond/shared"
 )
 
-// calls are the requests in flight. A call has its id until its last event is
-// sent; it works until the Responder has returned.
+// calls are the requests in flight. A call works until the Responder has
+// returned, has its id until its last event is sent, and is there until no more
+// is to be sent: the first is what truth needs, the last what the host needs.
 type calls struct {
 	mu      sync.Mutex
 	byID    map[shared.ID]*call
 	working int
+	there   int
 	leaving bool
 	idle    chan struct{} // closed when leaving and nothing works
+	gone    chan struct{} // closed when leaving and nothing is there
 	given   chan struct{} // closed when what works is given up
 }
 
@@ -26,7 +29,7 @@ type call struct {
 }
 
 func newCalls() *calls {
-	return &calls{byID: map[shared.ID]*call{}, idle: make(chan struct{}), given: make(chan struct{})}
+	return &calls{byID: map[shared.ID]*call{}, idle: make(chan struct{}), gone: make(chan struct{}), given: make(chan struct{})}
 }
 
 // enter takes a call in, or says why not.
@@ -44,6 +47,7 @@ func (c *calls) enter(one *call) *shared.Error {
 	}
 	c.byID[one.id] = one
 	c.working++
+	c.there++
 	return nil
 }
 
@@ -64,7 +68,18 @@ func (c *calls) forget(one *call) {
 	}
 }
 
-func (c *calls) settle() { shut(c.idle, c.leaving && c.working == 0) }
+// left says that nothing more is to be sent for a call.
+func (c *calls) left() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.there--
+	c.settle()
+}
+
+func (c *calls) settle() {
+	shut(c.idle, c.leaving && c.working == 0)
+	shut(c.gone, c.leaving && c.there == 0)
+}
 
 // shut closes a channel that may be closed already. Its caller holds the lock.
 func shut(ch chan struct{}, when bool) {

@@ -60,24 +60,41 @@ func newClient(done context.Context, conn grpc.ClientConnInterface) *Client {
 // Describe says what can be asked. Its error carries code, message and
 // assistance; violations are named in the message.
 func (c *Client) Describe(ctx context.Context, task string) (shared.Description, error) {
-	r, message, refusal := pack(shared.Request{Type: shared.TypeDescribe, Task: task})
-	if refusal != nil {
-		return shared.Description{}, refusal
-	}
-	e, refusal := c.once(ctx, r, message, c.plugin.Describe)
+	e, refusal := c.once(ctx, shared.Request{Type: shared.TypeDescribe, Task: task}, c.plugin.Describe)
 	switch {
 	case refusal != nil:
 		return shared.Description{}, refusal
 	case e.Described == nil:
-		return shared.Description{}, &shared.Error{Code: shared.BadAnswer, Message: "the plugin answered describe with an event of type " + e.Type()}
+		return shared.Description{}, errOtherAnswer(e)
 	}
 	return *e.Described, nil
+}
+
+// Check says how far a request to a server would get. Its error is as
+// Describe's.
+func (c *Client) Check(ctx context.Context, r shared.Request) (shared.Checked, error) {
+	e, refusal := c.once(ctx, shared.Request{Type: shared.TypeCheck, ID: r.ID, Server: r.Server, Connection: r.Connection}, c.plugin.Check)
+	switch {
+	case refusal != nil:
+		return shared.Checked{}, refusal
+	case e.Checked == nil:
+		return shared.Checked{}, errOtherAnswer(e)
+	}
+	return *e.Checked, nil
+}
+
+func errOtherAnswer(e shared.Event) *shared.Error {
+	return &shared.Error{Code: shared.BadAnswer, Message: "the plugin answered with an event of type " + e.Type()}
 }
 
 type unary func(context.Context, *wrapperspb.BytesValue, ...grpc.CallOption) (*wrapperspb.BytesValue, error)
 
 // once asks for one answer.
-func (c *Client) once(ctx context.Context, r shared.Request, message *wrapperspb.BytesValue, ask unary) (shared.Event, *shared.Error) {
+func (c *Client) once(ctx context.Context, r shared.Request, ask unary) (shared.Event, *shared.Error) {
+	r, message, refusal := pack(r)
+	if refusal != nil {
+		return shared.Event{}, refusal
+	}
 	if ctx.Err() != nil {
 		return shared.Event{}, notSent(ctx.Err())
 	}

@@ -5,7 +5,6 @@ import (
 	"io"
 	"log/slog"
 	"strings"
-	"time"
 )
 
 // The names under which go-plugin's host looks for the parts of a log line. It
@@ -69,9 +68,6 @@ func (h *logHandler) Enabled(ctx context.Context, l slog.Level) bool { return h.
 
 // Handle writes one line.
 func (h *logHandler) Handle(ctx context.Context, r slog.Record) error {
-	if r.Time.IsZero() {
-		r.Time = time.Now()
-	}
 	clean := slog.NewRecord(r.Time, r.Level, clip(r.Message), r.PC)
 	r.Attrs(func(a slog.Attr) bool {
 		clean.AddAttrs(h.clean(a))

@@ -22,7 +22,7 @@ import (
 // kill, and the plugin's child. What it has to be it learns from the
 // environment.
 const (
-	roleKey      = "RPC_TEST_ROLE"      // host or child; the plugin knows by the cookie
+	roleKey      = "RPC_TEST_ROLE"      // host, child or lines; a plugin knows by the cookie
 	responderKey = "RPC_TEST_RESPONDER" // relay; else the script
 	recordKey    = "RPC_TEST_RECORD"    // the file of what the script has "sent"
 	strayKey     = "RPC_TEST_STRAY"     // print before the handshake
@@ -34,7 +34,12 @@ func TestMain(m *testing.M) {
 	if invitation, ok := rpc.Invited(process()); ok {
 		os.Exit(bePlugin(invitation))
 	}
+	if os.Getenv(emptyHandshake.MagicCookieKey) != "" {
+		os.Exit(beEmpty())
+	}
 	switch os.Getenv(roleKey) {
+	case "lines":
+		os.Exit(beLines(context.Background()))
 	case "host":
 		os.Exit(beHost())
 	case "child":

@@ -32,6 +32,10 @@ func (s script) Status(_ context.Context, r shared.Request, _ func(shared.Event)
 	return shared.Result{Outcome: shared.Pending, Incident: r.Incident}
 }
 
+func (s script) Check(_ context.Context, r shared.Request) (shared.Checked, error) {
+	return shared.Checked{Server: r.Server, Passed: true, Steps: []shared.CheckStep{{Name: "network", State: shared.StepPassed}}}, nil
+}
+
 func (s script) Close(context.Context) error { return nil }
 
 func (s script) Respond(ctx context.Context, r shared.Request, emit func(shared.Event)) shared.Result {
@@ -44,8 +48,6 @@ func (s script) Respond(ctx context.Context, r shared.Request, emit func(shared.
 	case "die":
 		emit(shared.Event{Progress: &shared.Progress{Stage: shared.StageSubmitted, Incident: &shared.Incident{ID: "4711"}}})
 		<-ctx.Done() // the test kills
-	case "die late":
-		defer time.AfterFunc(time.Millisecond, func() { os.Exit(9) }) // as its result arrives
 	case "panic":
 		panic("the password is 12345\n{\"@level\":1}")
 	case "hold":
@@ -81,6 +83,7 @@ func (s script) send(ctx context.Context, r shared.Request, result *shared.Resul
 	if r.Wait == shared.WaitDone {
 		<-ctx.Done()
 		result.Outcome = shared.Pending
+		result.Plan = &shared.Plan{Body: strings.Repeat("x", 60_000)} // as long as a result may be
 	}
 }
 

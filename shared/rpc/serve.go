@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	goplugin "github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/kes-respond/kes-respond/shared"
@@ -125,9 +126,21 @@ func (s *serving) unary(ctx context.Context, in any, info *grpc.UnaryServerInfo,
 	s.settled()
 	if info.FullMethod == "/plugin.GRPCController/Shutdown" {
 		s.leave()
-		return &emptypb.Empty{}, nil
+		return lastWord(), nil
 	}
 	return next(ctx, in)
+}
+
+// lastWord is the answer to a host that ends the plugin, which then closes its
+// end and hears no more. gRPC sends what it has for each call by turns, 16 KiB at
+// a time: so this answer is longer than what any other call can have left to
+// send, and the host has the others before it has all of this one. What it
+// carries is a member that the host does not know and skips.
+func lastWord() *emptypb.Empty {
+	const longer = 8 * shared.MaxEventBytes
+	word := &emptypb.Empty{}
+	word.ProtoReflect().SetUnknown(protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), make([]byte, longer)))
+	return word
 }
 
 // stream stands before every call with a stream of answers. Those of go-plugin
@@ -163,6 +176,7 @@ func (s *serving) leave() {
 			s.failed = fmt.Errorf("%w: %d", ErrAbandoned, left)
 		}
 		s.failed = errors.Join(s.failed, s.closeResponder(), s.remove())
+		await(s.service.calls.gone, goodbye)
 		close(s.ending)
 		select {
 		case <-s.made:

@@ -59,6 +59,7 @@ func (s *service) carry(as string, carryOut carryOut, in *wrapperspb.BytesValue,
 		}
 		return send(out, shared.Event{ID: r.ID, Result: ended(r, shared.Refused, taken)})
 	}
+	defer s.calls.left()
 	defer s.calls.forget(one)
 	stream := newOutgoing(ctx, r.ID)
 	go s.work(ctx, stream, carryOut, r, refusal)
@@ -77,13 +78,9 @@ func (s *service) work(ctx context.Context, stream *outgoing, carryOut carryOut,
 		result = ended(r, shared.Refused, refusal)
 		return
 	}
-	select {
-	case s.turns <- struct{}{}:
-		defer func() { <-s.turns }()
-	case <-ctx.Done():
-	}
+	defer s.turn(ctx)()
 	if ctx.Err() != nil {
-		result = ended(r, shared.Cancelled, &shared.Error{Code: shared.CancelledCode, Message: "cancelled before it was started"})
+		result = ended(r, shared.Cancelled, errNotStarted())
 		return
 	}
 	s.guard(func() {
@@ -110,21 +107,62 @@ func (s *service) unended(r shared.Request) shared.Event {
 
 // Describe answers a request of type describe.
 func (s *service) Describe(ctx context.Context, in *wrapperspb.BytesValue) (*wrapperspb.BytesValue, error) {
-	r, refusal := read(in, shared.TypeDescribe)
+	return s.inform(ctx, in, shared.TypeDescribe, func(ctx context.Context, r shared.Request) (shared.Event, error) {
+		d, err := s.responder.Describe(ctx, r.Task)
+		return shared.Event{Described: &d}, err
+	})
+}
+
+// Check answers a request of type check.
+func (s *service) Check(ctx context.Context, in *wrapperspb.BytesValue) (*wrapperspb.BytesValue, error) {
+	return s.inform(ctx, in, shared.TypeCheck, func(ctx context.Context, r shared.Request) (shared.Event, error) {
+		c, err := s.responder.Check(ctx, r)
+		return shared.Event{Checked: &c}, err
+	})
+}
+
+// inform answers a question that has one answer.
+func (s *service) inform(ctx context.Context, in *wrapperspb.BytesValue, as string, answer func(context.Context, shared.Request) (shared.Event, error)) (*wrapperspb.BytesValue, error) {
+	r, refusal := read(in, as)
 	if refusal != nil {
 		return packed(shared.Event{ID: r.ID, Problem: problemOf(refusal)})
 	}
-	e := shared.Event{ID: r.ID}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	one := &call{id: r.ID, cancel: cancel}
+	if taken := s.calls.enter(one); taken != nil {
+		return packed(shared.Event{Problem: problemOf(taken)})
+	}
+	defer s.calls.left()
+	defer s.calls.forget(one)
+	defer s.calls.worked()
+	var e shared.Event
+	defer s.turn(ctx)()
+	if ctx.Err() != nil {
+		return packed(shared.Event{ID: r.ID, Problem: problemOf(errNotStarted())})
+	}
 	s.guard(func() {
-		if d, err := s.responder.Describe(ctx, r.Task); err != nil {
-			e.Problem = problemOf(err)
-		} else {
-			e.Described = &d
+		answered, err := answer(ctx, r)
+		if err != nil {
+			answered = shared.Event{Problem: problemOf(err)}
 		}
+		e = answered
 	}, func() {
-		e.Problem = problemOf(&shared.Error{Code: shared.Internal, Message: "an error in the plugin ended the description"})
+		e.Problem = problemOf(&shared.Error{Code: shared.Internal, Message: "an error in the plugin ended the request; nothing was sent to a host"})
 	})
+	e.ID = r.ID
 	return packed(e)
+}
+
+// turn waits for a place among the requests that run, and gives the way to
+// leave it. When ctx ends first there is no place to leave.
+func (s *service) turn(ctx context.Context) func() {
+	select {
+	case s.turns <- struct{}{}:
+		return func() { <-s.turns }
+	case <-ctx.Done():
+		return func() {}
+	}
 }
 
 // Cancel ends a request in flight.

@@ -9,8 +9,6 @@ import (
 	goplugin "github.com/hashicorp/go-plugin"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/kes-respond/kes-respond/shared"
@@ -165,8 +163,6 @@ func TestDescribeByHand(t *testing.T) {
 		assert.Contains(t, string(answer.Value), want)
 		assert.True(t, json.Valid(answer.Value))
 	}
-	_, err := c.Check(t.Context(), payload(`{"type":"check"}`))
-	assert.Equal(t, codes.Unimplemented, status.Code(err))
 }
 
 // TestUnknownEvents: what a later version may send is skipped, and an answer

@@ -21,6 +21,10 @@ func errInFlight(id shared.ID) *shared.Error {
 	}
 }
 
+func errNotStarted() *shared.Error {
+	return &shared.Error{Code: shared.CancelledCode, Message: "cancelled before it was started"}
+}
+
 // problemOf is an error as it travels where there is no result to hold it.
 func problemOf(err error) *shared.Problem {
 	e, ok := errors.AsType[*shared.Error](err)
