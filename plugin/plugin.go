@@ -71,6 +71,7 @@ func New(ctx context.Context, c Config) (*Plugin, error) {
 		}
 		p.servers[name] = s
 	}
+	p.config.Servers = nil // they hold passwords
 	p.closing, p.stop = context.WithCancel(ctx)
 	return p, nil
 }
@@ -90,9 +91,13 @@ func (p *Plugin) Close(ctx context.Context) error {
 	}
 	p.stop()
 	<-done
-	var errs []error
+	ended := make(chan error)
 	for _, s := range p.servers {
-		errs = append(errs, s.client.Close(ctx))
+		go func() { ended <- s.client.Close(ctx) }()
+	}
+	var errs []error
+	for range p.servers {
+		errs = append(errs, <-ended)
 	}
 	return errors.Join(errs...)
 }

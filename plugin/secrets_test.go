@@ -43,7 +43,7 @@ func TestNoSecretIsSaid(t *testing.T) {
 			for _, line := range []string{request + "}", request + `,"hostLookup":"never"}`, request + `,"dryRun":true}`} {
 				events, result := p.send(t, line)
 				outcomes[result.Outcome]++
-				said := fmt.Sprintf("%+v %v", result, result.Error)
+				said := fmt.Sprintf("%+v %v %+v", result, result.Error, p.Plugin)
 				for _, e := range append(events, shared.Event{ID: "1", Result: &result}) {
 					text, err := shared.EventLine(e)
 					require.NoError(t, err)

@@ -7,12 +7,16 @@ import (
 	"net/http"
 	"strings"
 	"sync/atomic"
+	"time"
 )
 
+// refusedFor is how long a refused login is not tried again.
+const refusedFor = 10 * time.Minute
+
 // session is the one session that all calls share. It is started when first
-// needed and renewed when KSC has ended it. A refused login is remembered and
-// never tried again: forty alerts with a wrong password would block the
-// account. Any other failure is shared with those who waited for it, so that
+// needed and renewed when KSC has ended it. A refused login is remembered for
+// refusedFor: forty alerts with a wrong password would block the account, and a
+// refusal for ever would outlive the mistake. Any other failure is shared with those who waited for it, so that
 // they do not wait one after the other for the same silence.
 type session struct {
 	turn     chan struct{} // held while starting; a channel, so that a waiter can give up
@@ -22,7 +26,8 @@ type session struct {
 	// Guarded by turn.
 	id      secret // nil: none
 	refused *Error
-	failure *Error // the last of failures
+	since   time.Time // of refused
+	failure *Error    // the last of failures
 }
 
 // get returns a session other than ended.
@@ -35,7 +40,7 @@ func (s *session) get(ctx context.Context, c *Client, ended string) (string, err
 	switch {
 	case s.closed.Load():
 		return "", errClosed(startSession)
-	case s.refused != nil:
+	case s.refused != nil && time.Since(s.since) < refusedFor:
 		again := *s.refused
 		return "", &again
 	case s.id != nil && s.id() != ended:
@@ -47,6 +52,7 @@ func (s *session) get(ctx context.Context, c *Client, ended string) (string, err
 	s.id = nil
 	id, err := c.startSession(ctx)
 	if err != nil {
+		s.since = time.Now()
 		if s.refused = final(err); s.refused == nil && ctx.Err() == nil && errors.As(err, &s.failure) {
 			s.failures.Add(1)
 		}
@@ -56,7 +62,7 @@ func (s *session) get(ctx context.Context, c *Client, ended string) (string, err
 		c.endSession(ctx, id) //nolint:errcheck // what Close would say of it, nobody hears
 		return "", errClosed(startSession)
 	}
-	s.id = hide(id)
+	s.id, s.refused = hide(id), nil
 	return id, nil
 }
 

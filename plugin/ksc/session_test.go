@@ -114,8 +114,8 @@ func TestASessionThatNeverHoldsIsNoLoop(t *testing.T) {
 	}
 }
 
-// TestARefusedLoginIsNeverRepeated, by whoever asks and however often.
-func TestARefusedLoginIsNeverRepeated(t *testing.T) {
+// TestARefusedLoginIsNotRepeatedSoon, by whoever asks and however often.
+func TestARefusedLoginIsNotRepeatedSoon(t *testing.T) {
 	for _, one := range []struct {
 		name     string
 		options  ksctest.Options
@@ -140,8 +140,14 @@ func TestARefusedLoginIsNeverRepeated(t *testing.T) {
 						assert.Contains(t, e.Error(), one.message)
 					})
 				}
-				assert.NoError(t, c.Close(t.Context()))
 				assert.Equal(t, 1, len(server.Calls()), "one login, and nothing more")
+				time.Sleep(10 * time.Minute) // the bubble's time: the account may have been mended
+				atOnce(50, func(n int) {
+					_, err := c.AddIncident(t.Context(), incident(n))
+					assert.Equal(t, one.kind, failed(t, err).Kind)
+				})
+				assert.NoError(t, c.Close(t.Context()))
+				assert.Equal(t, 2, len(server.Calls()), "one more login, and nothing more")
 			})
 		})
 	}
