@@ -21,8 +21,8 @@ func within(t testing.TB, r shared.Responder) (*rpc.Client, *goplugin.GRPCServer
 	t.Helper()
 	client, server := goplugin.TestPluginGRPCConn(t, false, rpc.Serving(r, rpc.Options{}))
 	t.Cleanup(func() {
-		client.Close()
-		server.Stop()
+		client.Close() // stops the server too
+		<-server.DoneCh
 		assert.NoError(t, r.Close(context.WithoutCancel(t.Context())))
 	})
 	// The set that serves is a host's as well.

@@ -46,12 +46,9 @@ func autoMTLS(_ testing.TB, c *goplugin.ClientConfig) { c.AutoMTLS = true }
 func launch(t testing.TB, options ...launchOption) launched {
 	t.Helper()
 	l := launched{log: &logBuffer{}, sockets: shortDir(t), record: filepath.Join(t.TempDir(), "record")}
-	config := &goplugin.ClientConfig{
-		HandshakeConfig: rpc.Handshake(), VersionedPlugins: rpc.Plugins(), Cmd: exec.Command(os.Args[0]),
-		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC}, SkipHostEnv: true, Stderr: l.log,
-		Logger: hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: &l.log.host, JSONFormat: true}),
-	}
-	config.Cmd.Env = append(os.Environ(), "TMPDIR="+l.sockets, recordKey+"="+l.record)
+	config := config(l.sockets, l.record)
+	config.Stderr = l.log
+	config.Logger = hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: &l.log.host, JSONFormat: true})
 	for _, o := range options {
 		o(t, config)
 	}
@@ -64,6 +61,16 @@ func launch(t testing.TB, options ...launchOption) launched {
 	l.Client, l.process = raw.(*rpc.Client), config.Cmd.Process
 	require.Equal(t, shared.Protocol, l.host.NegotiatedVersion())
 	return l
+}
+
+// config is a host's, for this test binary as the plugin.
+func config(sockets, record string) *goplugin.ClientConfig {
+	plugin := exec.Command(os.Args[0])
+	plugin.Env = append(os.Environ(), "TMPDIR="+sockets, recordKey+"="+record)
+	return &goplugin.ClientConfig{
+		HandshakeConfig: rpc.Handshake(), VersionedPlugins: rpc.Plugins(), Cmd: plugin, SkipHostEnv: true,
+		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC}, Logger: hclog.NewNullLogger(),
+	}
 }
 
 // shortDir is a temporary directory whose path leaves room for a socket.
@@ -88,7 +95,7 @@ func (l launched) gone(t testing.TB) {
 	assert.Empty(t, entries(t, l.sockets), "what lies where the socket was")
 	log := l.log.host.String()
 	for _, bad := range []string{"failed to exit gracefully", `"error":"exit status`, `"error":"signal`, "unexpected goroutines"} {
-		assert.False(t, strings.Contains(log, bad), "how the plugin ended: ...%s", log[max(0, len(log)-2000):])
+		assert.False(t, strings.Contains(log, bad), "how the plugin ended: ...%s", log[max(0, len(log)-8000):])
 	}
 }
 

@@ -124,13 +124,15 @@ func TestAutoMTLS(t *testing.T) {
 	l.gone(t)
 }
 
-// TestMultiplexed: a host may want its broker's streams on one socket.
+// TestMultiplexed: a host that wants its broker's streams on one socket is told
+// that it cannot have them.
 func TestMultiplexed(t *testing.T) {
-	l := launch(t, func(_ testing.TB, c *goplugin.ClientConfig) { c.GRPCBrokerMultiplex = true })
-	_, result := sharedtest.Ask(t.Context(), t, l, ask("1", "quick"), nil)
-	assert.Equal(t, shared.Submitted, result.Outcome)
-	l.host.Kill()
-	l.gone(t)
+	h := config(shortDir(t), "")
+	h.GRPCBrokerMultiplex = true
+	host := goplugin.NewClient(h)
+	defer host.Kill()
+	_, err := host.Client()
+	assert.ErrorIs(t, err, goplugin.ErrGRPCBrokerMuxNotSupported)
 }
 
 // TestOnWindows: there a plugin listens on a port that every user can reach.

@@ -33,12 +33,18 @@ type Process struct {
 const (
 	envClientCert = "PLUGIN_CLIENT_CERT"
 	envSocketDir  = goplugin.EnvUnixSocketDir
+
+	// go-plugin is not told of a wish for multiplexing: its multiplexer cuts
+	// answers that are under way when the plugin leaves, and never removes the
+	// socket. It serves callbacks to the host, of which there are none here. The
+	// host hears that it is not supported.
+	envMultiplex = "PLUGIN_MULTIPLEX_GRPC"
 )
 
 func hostVariables() []string {
 	return []string{
 		Handshake().MagicCookieKey,
-		"PLUGIN_MIN_PORT", "PLUGIN_MAX_PORT", "PLUGIN_PROTOCOL_VERSIONS", "PLUGIN_MULTIPLEX_GRPC",
+		"PLUGIN_MIN_PORT", "PLUGIN_MAX_PORT", "PLUGIN_PROTOCOL_VERSIONS", envMultiplex,
 		envClientCert, envSocketDir, goplugin.EnvUnixSocketGroup,
 	}
 }
@@ -72,6 +78,9 @@ func Invited(p Process) (*Invitation, bool) {
 // restore puts everything where go-plugin looks for it.
 func (i *Invitation) restore() error {
 	for name, value := range i.said {
+		if name == envMultiplex {
+			continue
+		}
 		if err := i.process.Setenv(name, value); err != nil {
 			return fmt.Errorf("restoring %s: %w", name, err)
 		}

@@ -26,8 +26,8 @@ type raw struct {
 func rawly(t testing.TB, r shared.Responder) raw {
 	client, server := goplugin.TestPluginGRPCConn(t, false, rpc.Serving(r, rpc.Options{}))
 	t.Cleanup(func() {
-		client.Close()
-		server.Stop()
+		client.Close() // stops the server too
+		<-server.DoneCh
 		assert.NoError(t, r.Close(context.WithoutCancel(t.Context())))
 	})
 	return raw{responderpb.NewResponderClient(client.Conn), t}

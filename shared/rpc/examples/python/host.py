@@ -56,13 +56,19 @@ def launch(plugin):
     return process, grpc.insecure_channel("unix:" + parts[3])
 
 
+def tell(line):
+    """Prints a line at once: lines of several threads do not mix."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
 def carry_out(call, request):
     """Sends one request, prints its events, and gives its outcome."""
     outcome = "unknown"  # a stream that breaks without a result says nothing
     try:
         for message in call(request):
             text = message.value.decode()
-            print(text, flush=True)
+            tell(text)
             event = json.loads(text)  # members and types that are not known are skipped
             if event["type"] == "result":
                 outcome = event["outcome"]
@@ -82,7 +88,7 @@ def main(plugin, requests):
     try:
         responder = responder_pb2_grpc.ResponderStub(channel)
         described = responder.Describe(BytesValue(value=b'{"type":"describe"}'))
-        print(described.value.decode(), flush=True)
+        tell(described.value.decode())
         with open(requests, "rb") as lines, concurrent.futures.ThreadPoolExecutor(8) as several:
             outcomes = []
             for line in filter(None, map(bytes.strip, lines)):
