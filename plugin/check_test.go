@@ -109,6 +109,7 @@ func TestCheckTellsApart(t *testing.T) {
 					assert.Contains(t, checked.Error.Assistance, c.assists)
 					assert.Equal(t, shared.Exit(shared.Failed, c.code), checked.Exit())
 				}
+				synctest.Wait() // the emulator notes a call when it is over
 				assert.Equal(t, c.loggedIn, len(p.ksc.Calls()) > 0, "a password goes to a trusted server only")
 				assert.Zero(t, p.sent("AddIncident"))
 				assert.Empty(t, p.ksc.Incidents())

@@ -40,7 +40,8 @@ var mayImport = map[string][]string{
 	"plugin":                 {"shared", "manifest", "plugin/task", "plugin/guard", "plugin/journal", "plugin/ksc"},
 	"manifest/gen":           {"plugin/task", "shared"},
 	"cmd/ksc-emulator":       {"plugin/ksc/ksctest"},
-	"cmd/kes-respond":        {"shared", "shared/jsonl", "manifest", "plugin", "plugin/task", "plugin/ksc", "plugin/guard", "plugin/journal"},
+	"cmd/demo-host":      {"shared", "shared/rpc"},
+	"cmd/kes-respond":        {"shared", "shared/jsonl", "shared/rpc", "manifest", "plugin", "plugin/task", "plugin/ksc", "plugin/guard", "plugin/journal"},
 }
 
 // source is one Go file of ours that is no test.

@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/kes-respond/kes-respond/shared/rpc"
 )
 
 // version is set by the linker; see the Makefile.
@@ -23,18 +25,29 @@ type surroundings struct {
 	in         io.Reader
 	out, err   io.Writer
 	getenv     func(string) string
+	process    rpc.Process // what a go-plugin plugin has to change of its process
 	executable string // resolved path of the binary; "" where unknown
 	terminal   bool   // out is a terminal
 }
 
 func process() (context.Context, surroundings) {
 	signal.Ignore(syscall.SIGPIPE) // a reader that goes away must not end a task half way
-	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if launched(os.Args, os.Getenv) {
+		ends = ends[1:] // an interrupt reaches the whole terminal: what it means is up to the host
+	}
+	ctx, _ := signal.NotifyContext(context.Background(), ends...)
+	parent := os.Getppid()
 	executable, _ := os.Executable()
 	info, err := os.Stdout.Stat()
 	return ctx, surroundings{
 		args: os.Args, in: os.Stdin, out: os.Stdout, err: os.Stderr,
 		getenv: os.Getenv, executable: executable,
+		process: rpc.Process{
+			Getenv: os.Getenv, Setenv: os.Setenv, Unsetenv: os.Unsetenv, MkdirTemp: os.MkdirTemp, RemoveAll: os.RemoveAll,
+			Stdout: &os.Stdout, Stderr: &os.Stderr,
+			Orphaned: func() bool { return os.Getppid() != parent },
+		},
 		terminal: err == nil && info.Mode()&os.ModeCharDevice != 0,
 	}
 }

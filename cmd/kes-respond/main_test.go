@@ -20,13 +20,19 @@ func TestMain(m *testing.M) {
 }
 
 func TestScripts(t *testing.T) {
-	emulator := build(t, "ksc-emulator", t.TempDir())
+	dir := t.TempDir()
+	programs := map[string]string{"EMULATOR": "ksc-emulator", "DEMOHOST": "demo-host", "PROGRAM": "kes-respond"}
+	for name, program := range programs {
+		programs[name] = build(t, program, dir)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("GORACE", "atexit_sleep_ms=0")
-			e.Setenv("EMULATOR", emulator)
+			for name, path := range programs {
+				e.Setenv(name, path)
+			}
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

@@ -58,6 +58,8 @@ func run(ctx context.Context, s surroundings) int {
 
 func commands(s surroundings) *cobra.Command {
 	showVersion := false
+	asPlugin := launched(s.args, s.getenv)
+	var f settingsFlags
 	root := &cobra.Command{
 		Use:   "kes-respond",
 		Short: "EDR response tasks of Kaspersky Endpoint Security through Kaspersky Security Center",
@@ -82,10 +84,16 @@ not reached; 75 try later; 77 login or right. A code not listed is a failure.`,
 			if showVersion {
 				return printVersion(s)
 			}
+			if asPlugin {
+				return servePlugin(c.Context(), s, f)
+			}
 			c.SetOut(s.err)
 			c.Help()
 			return &exitError{code: shared.ExitUsage}
 		},
+	}
+	if asPlugin {
+		f.add(root.Flags())
 	}
 	root.SetIn(s.in)
 	root.SetOut(s.out)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"strings"
 
@@ -26,7 +27,7 @@ finished first. The first line out is "hello".`,
 		Example: `  printf '%s\n' '{"task":"isolateHost","targetHost":"PC-12","params":{"action":1},"dryRun":true}' | kes-respond serve`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return withPlugin(c.Context(), s, f, func(p *plugin.Plugin, _ settings) error {
-				err := jsonl.Serve(c.Context(), p, s.in, s.out, jsonl.Options{Hello: hello()})
+				err := jsonl.Serve(c.Context(), p, s.in, s.out, jsonl.Options{Hello: hello(), Log: slog.New(slog.NewTextHandler(s.err, nil))})
 				if err != nil {
 					return &exitError{shared.ExitFailed, err}
 				}
