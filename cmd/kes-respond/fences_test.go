@@ -40,7 +40,7 @@ var mayImport = map[string][]string{
 	"plugin":                 {"shared", "manifest", "plugin/task", "plugin/guard", "plugin/journal", "plugin/ksc"},
 	"manifest/gen":           {"plugin/task", "shared"},
 	"cmd/ksc-emulator":       {"plugin/ksc/ksctest"},
-	"cmd/demo-host":      {"shared", "shared/rpc"},
+	"cmd/demo-host":          {"shared", "shared/rpc"},
 	"cmd/kes-respond":        {"shared", "shared/jsonl", "shared/rpc", "manifest", "plugin", "plugin/task", "plugin/ksc", "plugin/guard", "plugin/journal"},
 }
 

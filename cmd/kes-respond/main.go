@@ -26,8 +26,8 @@ type surroundings struct {
 	out, err   io.Writer
 	getenv     func(string) string
 	process    rpc.Process // what a go-plugin plugin has to change of its process
-	executable string // resolved path of the binary; "" where unknown
-	terminal   bool   // out is a terminal
+	executable string      // resolved path of the binary; "" where unknown
+	terminal   bool        // out is a terminal
 }
 
 func process() (context.Context, surroundings) {
