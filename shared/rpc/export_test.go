@@ -14,4 +14,5 @@ func Serving(r shared.Responder, o Options) goplugin.PluginSet {
 var (
 	RefuseOpen = refuseOpen
 	EventOf    = eventOf
+	NewClient  = newClient
 )

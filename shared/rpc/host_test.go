@@ -157,8 +157,8 @@ func ask(id, task string) shared.Request {
 	return shared.Request{Type: shared.TypeRespond, ID: shared.IDOf(id), Task: task, TargetHost: "PC-" + id, Params: []byte(`{"action":1}`)}
 }
 
-// beHost is a host that runs a hundred requests until it is killed. It tells
-// its own pid's children nothing: the test watches the pipe that it passes on.
+// beHost is a host that has requests run until it is killed, or its input ends.
+// It passes a pipe on to its plugin, by which the test sees both end.
 func beHost() int {
 	ctx := context.Background()
 	plugin := exec.Command(os.Args[0])
@@ -180,7 +180,7 @@ func beHost() int {
 	}
 	accepted.Wait()
 	fmt.Println("all run")
-	io.Copy(io.Discard, os.Stdin) // until it is killed, or told to leave
+	io.Copy(os.Stdout, os.Stdin) // until it is killed, or told to leave
 	client.Close(ctx)
 	return 0
 }

@@ -172,6 +172,44 @@ func TestPluginDies(t *testing.T) {
 	assert.Error(t, l.Close(t.Context()))
 }
 
+// TestStuck: a request that does not end when it should is unknown once the
+// grace is over, and the plugin leaves without it.
+func TestStuck(t *testing.T) {
+	l := launch(t, variable(optionsKey, `{"Grace":100000000}`))
+	join := hold(t, l, "stuck", 1)
+	require.NoError(t, l.process.Signal(syscall.SIGTERM))
+	r := join()[0]
+	assert.Equal(t, shared.Unknown, r.Outcome)
+	assert.Equal(t, shared.Internal, r.Error.Code)
+	assert.Equal(t, "it had not ended when the plugin had to leave: it may have been sent", r.Message)
+	l.exited(t)
+	assert.Contains(t, l.log.String(), "requests had not ended when the time to leave had come: 1")
+	assert.Empty(t, entries(t, l.sockets))
+}
+
+// TestHostDoesNotRead: a host that reads no events holds up neither the
+// Responder that is told to stop, nor the plugin that leaves.
+func TestHostDoesNotRead(t *testing.T) {
+	l := launch(t)
+	reading, read := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	var group sync.WaitGroup
+	group.Go(func() {
+		_, result := sharedtest.Ask(t.Context(), t, l, ask("1", "flood"), func(shared.Event) {
+			once.Do(func() { close(reading) })
+			<-read
+		})
+		assert.Contains(t, []shared.Outcome{shared.Submitted, shared.Unknown}, result.Outcome, "its result may not have got through")
+	})
+	<-reading
+	require.NoError(t, l.process.Signal(syscall.SIGTERM))
+	l.exited(t)
+	assert.Equal(t, []string{"flood"}, sent(t, l.record), "the Responder came to its end")
+	close(read)
+	group.Wait()
+	l.gone(t)
+}
+
 // TestCloseEndsThePlugin: a Client that Launch made ends its plugin with it.
 func TestCloseEndsThePlugin(t *testing.T) {
 	sockets := shortDir(t)

@@ -2,12 +2,14 @@ package rpc_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -26,6 +28,7 @@ const (
 	responderKey = "RPC_TEST_RESPONDER" // relay; else the script
 	recordKey    = "RPC_TEST_RECORD"    // the file of what the script has "sent"
 	strayKey     = "RPC_TEST_STRAY"     // print before the handshake
+	optionsKey   = "RPC_TEST_OPTIONS"   // of Serve, as JSON
 	beforeKey    = "RPC_TEST_BEFORE"    // start a child before serving
 )
 
@@ -67,7 +70,7 @@ func bePlugin(invitation *rpc.Invitation) int {
 	if os.Getenv(strayKey) != "" {
 		fmt.Println(strings.Repeat("a stray print ", 1000))
 	}
-	plugin := script{log: log}
+	plugin := script{log: log, together: new(atomic.Int64)}
 	if os.Getenv(beforeKey) != "" {
 		plugin.before = childEnvironment(ctx)
 	}
@@ -80,7 +83,13 @@ func bePlugin(invitation *rpc.Invitation) int {
 		}
 		responder = relay
 	}
-	err := rpc.Serve(ctx, responder, invitation, rpc.Options{Log: log})
+	options := rpc.Options{Log: log}
+	if text := os.Getenv(optionsKey); text != "" {
+		if err := json.Unmarshal([]byte(text), &options); err != nil {
+			panic(err)
+		}
+	}
+	err := rpc.Serve(ctx, responder, invitation, options)
 	if os.Getenv(responderKey) == "relay" {
 		err = nil // its other end may have been closed by then
 	}

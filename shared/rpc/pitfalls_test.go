@@ -12,9 +12,12 @@ import (
 	goplugin "github.com/hashicorp/go-plugin"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/kes-respond/kes-respond/shared"
 	"github.com/kes-respond/kes-respond/shared/rpc"
+	"github.com/kes-respond/kes-respond/shared/rpc/responderpb"
 	"github.com/kes-respond/kes-respond/shared/sharedtest"
 )
 
@@ -28,27 +31,35 @@ func launchBy(t testing.TB, plugin *exec.Cmd) (*rpc.Client, error) {
 }
 
 // TestLargest: a request may be as long as the contract says, four times what
-// gRPC takes by itself; a longer one is refused before it leaves.
+// gRPC takes by itself. A longer one is refused before it leaves; one that left
+// another host all the same is refused in words, as far as a message goes.
 func TestLargest(t *testing.T) {
 	l := launch(t)
-	sized := func(bytes int) shared.Request {
-		r := ask("1", "size")
-		frame, err := shared.ASCIIJSON(r)
-		require.NoError(t, err)
-		pad := bytes - len(frame) + len(r.Params) - len(`{"a":""}`)
-		r.Params = []byte(`{"a":"` + strings.Repeat("x", pad) + `"}`)
-		text, err := shared.ASCIIJSON(r)
-		require.NoError(t, err)
-		require.Len(t, text, bytes)
-		return r
-	}
-	largest := sized(shared.MaxRequestBytes)
-	result := l.Respond(t.Context(), largest, func(shared.Event) {})
+	r := ask("1", "size")
+	r.Params = []byte(`{"a":""}`)
+	frame, err := shared.ASCIIJSON(r)
+	require.NoError(t, err)
+	pad := strings.Repeat("x", shared.MaxRequestBytes-len(frame))
+	r.Params = []byte(`{"a":"` + pad + `"}`)
+	result := l.Respond(t.Context(), r, func(shared.Event) {})
 	assert.Equal(t, shared.Submitted, result.Outcome, "%+v", result.Error)
-	assert.Equal(t, len(largest.Params), must[int](t, result.Message))
-	result = l.Respond(t.Context(), sized(shared.MaxRequestBytes+1), func(shared.Event) {})
+	assert.Equal(t, len(r.Params), must[int](t, result.Message))
+	r.Params = []byte(`{"a":"` + pad + `x"}`)
+	result = l.Respond(t.Context(), r, func(shared.Event) {})
 	assert.Equal(t, shared.Refused, result.Outcome)
 	assert.Equal(t, shared.BadRequest, result.Error.Code)
+
+	connection, err := l.host.Client()
+	require.NoError(t, err)
+	c := raw{responderpb.NewResponderClient(connection.(*goplugin.GRPCClient).Conn), t}
+	const frameBytes = 5 // of a BytesValue of this length
+	events := c.respond(strings.Repeat(" ", rpc.MaxMessageBytes-frameBytes))
+	require.Len(t, events, 1)
+	assert.Equal(t, "bad_request", events[0]["code"])
+	stream, err := c.Respond(t.Context(), payload(strings.Repeat(" ", rpc.MaxMessageBytes)))
+	require.NoError(t, err)
+	_, err = stream.Recv()
+	assert.Equal(t, codes.ResourceExhausted, status.Code(err))
 	l.host.Kill()
 	l.gone(t)
 }
@@ -113,6 +124,21 @@ func TestNothingIsInherited(t *testing.T) {
 	assert.NotContains(t, result.Message, "PLUGIN_")
 	l.host.Kill()
 	l.gone(t)
+}
+
+// TestStandardInput: go-plugin gives the plugin the host's own standard input.
+// The plugin leaves it alone.
+func TestStandardInput(t *testing.T) {
+	host := exec.CommandContext(t.Context(), os.Args[0])
+	host.Env = append(os.Environ(), roleKey+"=host", "TMPDIR="+shortDir(t))
+	host.Stdin = strings.NewReader("the host's own\n")
+	null, err := os.Open(os.DevNull)
+	require.NoError(t, err)
+	defer null.Close()
+	host.ExtraFiles = []*os.File{null}
+	out, err := host.Output()
+	require.NoError(t, err)
+	assert.Equal(t, "all run\nthe host's own\n", string(out))
 }
 
 // TestAutoMTLS: with certificates on both ends all is as without.

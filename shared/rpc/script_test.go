@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/kes-respond/kes-respond/shared"
@@ -19,6 +20,8 @@ import (
 type script struct {
 	log    *slog.Logger
 	before string // the environment of a child that was started before Serve
+
+	together *atomic.Int64 // how many requests run
 }
 
 func (s script) Describe(context.Context, string) (shared.Description, error) {
@@ -58,6 +61,17 @@ func (s script) Respond(ctx context.Context, r shared.Request, emit func(shared.
 		s.send(ctx, r, &result)
 	case "size":
 		result.Message = fmt.Sprint(len(r.Params))
+	case "stuck":
+		<-make(chan struct{})
+	case "flood":
+		for ctx.Err() == nil {
+			emit(shared.Event{Progress: &shared.Progress{Stage: shared.StageWarning, Message: strings.Repeat("x", 10_000)}})
+		}
+		record("add flood\nupdate flood")
+	case "together":
+		result.Message = fmt.Sprint(s.together.Add(1))
+		<-time.After(20 * time.Millisecond)
+		s.together.Add(-1)
 	case "print":
 		fmt.Println(strings.Repeat("a stray print ", 100_000))
 		fmt.Fprintln(os.Stderr, strings.Repeat("another ", 100_000))

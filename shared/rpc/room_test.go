@@ -1,0 +1,80 @@
+package rpc_test
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	goplugin "github.com/hashicorp/go-plugin"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/kes-respond/kes-respond/shared"
+	"github.com/kes-respond/kes-respond/shared/rpc"
+	"github.com/kes-respond/kes-respond/shared/sharedtest"
+)
+
+// TestRoom: requests wait until there is room for them, and all get their turn,
+// one that is larger than all of it too.
+func TestRoom(t *testing.T) {
+	l := launch(t, variable(optionsKey, `{"MaxInFlightBytes":100000}`))
+	var most atomic.Int64
+	var group sync.WaitGroup
+	for n := range 12 {
+		group.Go(func() {
+			r := ask(strconv.Itoa(n), "together")
+			size := 30_000
+			if n == 5 {
+				size = 300_000
+			}
+			r.Params = []byte(`{"a":"` + strings.Repeat("x", size) + `"}`)
+			_, result := sharedtest.Ask(t.Context(), t, l, r, nil)
+			assert.Equal(t, shared.Submitted, result.Outcome)
+			at := must[int64](t, result.Message)
+			for old := most.Load(); at > old && !most.CompareAndSwap(old, at); old = most.Load() {
+			}
+		})
+	}
+	group.Wait()
+	assert.EqualValues(t, 2, most.Load(), "so many of them have room")
+	l.host.Kill()
+	l.gone(t)
+}
+
+// TestTurns: no more requests run at once than may, and one that is cancelled
+// while it waits for its turn has not been started.
+func TestTurns(t *testing.T) {
+	started, release := make(chan string, 2), make(chan struct{})
+	fake := &sharedtest.Fake{OnRespond: func(_ context.Context, r shared.Request, _ func(shared.Event)) shared.Result {
+		started <- r.ID.Text()
+		<-release
+		return shared.Result{Outcome: shared.Submitted}
+	}}
+	client, server := goplugin.TestPluginGRPCConn(t, false, rpc.Serving(fake, rpc.Options{MaxInFlight: 1}))
+	defer func() { client.Close(); <-server.DoneCh }()
+	dispensed, err := client.Dispense(rpc.Name)
+	require.NoError(t, err)
+	far := dispensed.(*rpc.Client)
+	var group sync.WaitGroup
+	group.Go(func() {
+		_, result := sharedtest.Ask(t.Context(), t, far, ask("runs", "quick"), nil)
+		assert.Equal(t, shared.Submitted, result.Outcome)
+	})
+	assert.Equal(t, "runs", <-started)
+	ctx, cancel := context.WithCancel(t.Context())
+	group.Go(func() {
+		_, result := sharedtest.Ask(ctx, t, far, ask("waits", "quick"), nil)
+		assert.Equal(t, shared.Cancelled, result.Outcome)
+	})
+	cancel()
+	for n := range 3 { // each is told in its turn that it cannot describe
+		_, err := far.Describe(ctx, strconv.Itoa(n))
+		assert.Error(t, err)
+	}
+	close(release)
+	group.Wait()
+	assert.Empty(t, started)
+}
