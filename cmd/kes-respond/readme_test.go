@@ -48,6 +48,11 @@ func TestReadmeExamplesRun(t *testing.T) {
 				assert.Contains(t, site.run(t, 0, "python3", path), "planned dry run")
 			case "powershell":
 				site.powershell(t, e.text)
+			case "go":
+				host, err := os.ReadFile("../demo-host/main.go")
+				require.NoError(t, err)
+				line := strings.ReplaceAll(strings.TrimSpace(e.text), `"kes-respond"`, "args[0]")
+				assert.Contains(t, string(host), line, "the example that runs says it differently")
 			case "yaml":
 				site.config(t, e.text)
 			default:
@@ -55,7 +60,7 @@ func TestReadmeExamplesRun(t *testing.T) {
 			}
 		})
 	}
-	for _, language := range []string{"console", "bash", "python", "powershell", "yaml"} {
+	for _, language := range []string{"console", "bash", "python", "powershell", "yaml", "go"} {
 		assert.Positive(t, seen[language], "no example in %s", language)
 	}
 }

@@ -11,6 +11,13 @@ func Serving(r shared.Responder, o Options) goplugin.PluginSet {
 	return pluginSets(newService(r, o.filled()))[shared.Protocol]
 }
 
+// Drained is a plugin's end that has been told to leave.
+func Drained(r shared.Responder) goplugin.PluginSet {
+	s := newService(r, Options{}.filled())
+	s.calls.drain(0)
+	return pluginSets(s)[shared.Protocol]
+}
+
 var (
 	RefuseOpen = refuseOpen
 	EventOf    = eventOf

@@ -94,6 +94,24 @@ func TestPayloads(t *testing.T) {
 	assert.Equal(t, "bad", events[0]["id"])
 }
 
+// TestLeaving: what comes when the plugin has been told to leave is not begun.
+func TestLeaving(t *testing.T) {
+	fake := &sharedtest.Fake{OnRespond: func(context.Context, shared.Request, func(shared.Event)) shared.Result {
+		panic("it was begun")
+	}}
+	client, server := goplugin.TestPluginGRPCConn(t, false, rpc.Drained(fake))
+	defer func() { client.Close(); <-server.DoneCh }()
+	dispensed, err := client.Dispense(rpc.Name)
+	require.NoError(t, err)
+	_, result := sharedtest.Ask(t.Context(), t, dispensed.(*rpc.Client), ask("late", "quick"), nil)
+	assert.Equal(t, shared.Refused, result.Outcome)
+	assert.Equal(t, shared.Busy, result.Error.Code)
+	_, err = dispensed.(*rpc.Client).Describe(t.Context(), "")
+	var e *shared.Error
+	require.ErrorAs(t, err, &e)
+	assert.Equal(t, shared.Busy, e.Code)
+}
+
 // TestCancelByHand: a host in another language cancels by id and hears how the
 // request ended; one that ends the call cancels too.
 func TestCancelByHand(t *testing.T) {
