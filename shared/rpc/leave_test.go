@@ -155,6 +155,7 @@ func TestPluginDies(t *testing.T) {
 	assert.Equal(t, "the plugin ended without a result: the request may have been carried out", result.Message)
 	assert.Equal(t, &shared.Host{ID: "host-1"}, result.Host)
 	assert.Equal(t, &shared.Incident{ID: "4711"}, result.Incident)
+	assert.Error(t, l.Close(t.Context()), "not all went well")
 
 	l = launch(t)
 	heard, result = sharedtest.Ask(t.Context(), t, l, ask("2", "die first"), nil)
@@ -202,6 +203,8 @@ func TestHostDoesNotRead(t *testing.T) {
 		assert.Contains(t, []shared.Outcome{shared.Submitted, shared.Unknown}, result.Outcome, "its result may not have got through")
 	})
 	<-reading
+	_, result := sharedtest.Ask(t.Context(), t, l, ask("2", "until the flood has stopped"), nil)
+	assert.Equal(t, shared.Submitted, result.Outcome, "another request does not wait")
 	require.NoError(t, l.process.Signal(syscall.SIGTERM))
 	l.exited(t)
 	assert.Equal(t, []string{"flood"}, sent(t, l.record), "the Responder came to its end")

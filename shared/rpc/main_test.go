@@ -70,7 +70,7 @@ func bePlugin(invitation *rpc.Invitation) int {
 	if os.Getenv(strayKey) != "" {
 		fmt.Println(strings.Repeat("a stray print ", 1000))
 	}
-	plugin := script{log: log, together: new(atomic.Int64)}
+	plugin := script{log: log, together: new(atomic.Int64), flooded: new(atomic.Int64)}
 	if os.Getenv(beforeKey) != "" {
 		plugin.before = childEnvironment(ctx)
 	}

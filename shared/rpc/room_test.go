@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	goplugin "github.com/hashicorp/go-plugin"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -48,29 +47,30 @@ func TestRoom(t *testing.T) {
 // while it waits for its turn has not been started.
 func TestTurns(t *testing.T) {
 	started, release := make(chan string, 2), make(chan struct{})
-	fake := &sharedtest.Fake{OnRespond: func(_ context.Context, r shared.Request, _ func(shared.Event)) shared.Result {
+	fake := &sharedtest.Fake{OnRespond: func(ctx context.Context, r shared.Request, _ func(shared.Event)) shared.Result {
 		started <- r.ID.Text()
-		<-release
+		select {
+		case <-release:
+		case <-ctx.Done():
+		}
 		return shared.Result{Outcome: shared.Submitted}
 	}}
-	client, server := goplugin.TestPluginGRPCConn(t, false, rpc.Serving(fake, rpc.Options{MaxInFlight: 1}))
-	defer func() { client.Close(); <-server.DoneCh }()
-	dispensed, err := client.Dispense(rpc.Name)
+	c := rawly(t, fake, rpc.Options{MaxInFlight: 1})
+	first, err := c.Respond(t.Context(), payload(`{"id":"runs","task":"isolateHost","targetHost":"PC","params":{}}`))
 	require.NoError(t, err)
-	far := dispensed.(*rpc.Client)
-	var group sync.WaitGroup
-	group.Go(func() {
-		_, result := sharedtest.Ask(t.Context(), t, far, ask("runs", "quick"), nil)
-		assert.Equal(t, shared.Submitted, result.Outcome)
-	})
 	assert.Equal(t, "runs", <-started)
-	ctx, cancel := context.WithCancel(t.Context())
-	group.Go(func() {
-		_, result := sharedtest.Ask(ctx, t, far, ask("waits", "quick"), nil)
-		assert.Equal(t, shared.Cancelled, result.Outcome)
-	})
-	cancel()
+	second, err := c.Respond(t.Context(), payload(`{"id":"waits","task":"isolateHost","targetHost":"PC","params":{}}`))
+	require.NoError(t, err)
+	_, err = second.Header() // it has been read
+	require.NoError(t, err)
+	_, err = c.Cancel(t.Context(), payload(`{"type":"cancel","target":"waits"}`))
+	require.NoError(t, err)
+	m, err := second.Recv()
+	require.NoError(t, err)
+	assert.Equal(t, "cancelled", must[map[string]any](t, string(m.Value))["outcome"])
 	close(release)
-	group.Wait()
+	m, err = first.Recv()
+	require.NoError(t, err)
+	assert.Equal(t, "submitted", must[map[string]any](t, string(m.Value))["outcome"])
 	assert.Empty(t, started)
 }

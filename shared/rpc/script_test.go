@@ -22,6 +22,7 @@ type script struct {
 	before string // the environment of a child that was started before Serve
 
 	together *atomic.Int64 // how many requests run
+	flooded  *atomic.Int64 // events that flood has emitted
 }
 
 func (s script) Describe(context.Context, string) (shared.Description, error) {
@@ -66,8 +67,14 @@ func (s script) Respond(ctx context.Context, r shared.Request, emit func(shared.
 	case "flood":
 		for ctx.Err() == nil {
 			emit(shared.Event{Progress: &shared.Progress{Stage: shared.StageWarning, Message: strings.Repeat("x", 10_000)}})
+			s.flooded.Add(1)
 		}
 		record("add flood\nupdate flood")
+	case "until the flood has stopped":
+		for before := int64(-1); before < 64 || before != s.flooded.Load(); {
+			before = s.flooded.Load()
+			<-time.After(100 * time.Millisecond)
+		}
 	case "together":
 		result.Message = fmt.Sprint(s.together.Add(1))
 		<-time.After(20 * time.Millisecond)

@@ -22,8 +22,8 @@ type raw struct {
 	t testing.TB
 }
 
-func rawly(t testing.TB, r shared.Responder) raw {
-	client, server := goplugin.TestPluginGRPCConn(t, false, rpc.Serving(r, rpc.Options{}))
+func rawly(t testing.TB, r shared.Responder, o rpc.Options) raw {
+	client, server := goplugin.TestPluginGRPCConn(t, false, rpc.Serving(r, o))
 	t.Cleanup(func() {
 		client.Close() // stops the server too
 		<-server.DoneCh
@@ -60,7 +60,7 @@ func submits(_ context.Context, r shared.Request, emit func(shared.Event)) share
 // TestPayloads: the help page's own JSON is a request, and what is none gets
 // words and not a status.
 func TestPayloads(t *testing.T) {
-	c := rawly(t, &sharedtest.Fake{OnRespond: submits})
+	c := rawly(t, &sharedtest.Fake{OnRespond: submits}, rpc.Options{})
 	events := c.respond(`{"id":7,"task":"isolateHost","targetHost":"PC","params":{"action":1}}`)
 	require.Len(t, events, 2)
 	for seq, e := range events {
@@ -94,6 +94,16 @@ func TestPayloads(t *testing.T) {
 	assert.Equal(t, "bad", events[0]["id"])
 }
 
+// TestAcceptedOnce: a listener hears of one acceptance, whatever comes.
+func TestAcceptedOnce(t *testing.T) {
+	client, _ := within(t, &sharedtest.Fake{OnRespond: func(ctx context.Context, r shared.Request, emit func(shared.Event)) shared.Result {
+		submits(ctx, r, emit)
+		return submits(ctx, r, emit)
+	}})
+	heard, _ := sharedtest.Ask(t.Context(), t, client, ask("1", "quick"), nil)
+	assert.Len(t, heard, 1)
+}
+
 // TestLeaving: what comes when the plugin has been told to leave is not begun.
 func TestLeaving(t *testing.T) {
 	fake := &sharedtest.Fake{OnRespond: func(context.Context, shared.Request, func(shared.Event)) shared.Result {
@@ -121,7 +131,7 @@ func TestCancelByHand(t *testing.T) {
 		<-ctx.Done()
 		ended <- struct{}{}
 		return shared.Result{Outcome: shared.Pending}
-	}})
+	}}, rpc.Options{})
 	const request = `{"id":"7","task":"isolateHost","targetHost":"PC","params":{}}`
 	const cancel = `{"type":"cancel","id":"c","target":"7"}`
 	answer, err := c.Cancel(t.Context(), payload(cancel))
@@ -164,7 +174,7 @@ func TestDescribeByHand(t *testing.T) {
 			panic("out of order")
 		}
 		return shared.Description{Protocol: 1, Name: task}, nil
-	}})
+	}}, rpc.Options{})
 	for text, want := range map[string]string{
 		`{"type":"describe","id":"d","task":"t"}`:      `"type":"described"`,
 		`{"type":"describe","id":"d","task":"panics"}`: `"code":"internal"`,
