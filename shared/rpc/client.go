@@ -198,45 +198,6 @@ func (c *Client) listen(f *flight, stream grpc.ClientStream, emit func(shared.Ev
 	}
 }
 
-// eventOf reads an event. One that cannot be read stands for nothing, unless it
-// was the last: then nobody has to wait for another.
-func eventOf(data []byte) shared.Event {
-	var e shared.Event
-	err := json.Unmarshal(data, &e)
-	if err == nil && (e.Result == nil || e.Result.Outcome != "") {
-		return e
-	}
-	var head struct {
-		Type string `json:"type"`
-	}
-	if json.Unmarshal(data, &head) == nil && (head.Type == "result" || head.Type == "error") {
-		return shared.Event{Problem: &shared.Problem{
-			Code: shared.BadAnswer, Message: "the plugin's answer cannot be read: the request may have been carried out",
-		}}
-	}
-	return shared.Event{}
-}
-
-// pack makes the message of a request, which gets an id if it has none.
-func pack(r shared.Request) (shared.Request, *wrapperspb.BytesValue, *shared.Error) {
-	if r.ID == "" {
-		r.ID = shared.NewID()
-	}
-	id, err := shared.ParseID([]byte(r.ID))
-	if err != nil {
-		return r, nil, shared.Refuse(shared.Violation{Pointer: "/id", Message: err.Error()})
-	}
-	r.ID = id
-	text, err := shared.ASCIIJSON(r)
-	switch {
-	case err != nil:
-		return r, nil, shared.Refuse(shared.Violation{Message: "cannot be written as JSON: " + err.Error()})
-	case len(text) > shared.MaxRequestBytes:
-		return r, nil, shared.Refuse(shared.Violation{Message: fmt.Sprintf("takes %d bytes as JSON; %d are allowed", len(text), shared.MaxRequestBytes)})
-	}
-	return r, &wrapperspb.BytesValue{Value: text}, nil
-}
-
 // Close waits for running requests until ctx ends. Those that are left then are
 // unknown, and the plugin cancels them; to hear what became of them, end their
 // own ctx first. Where Launch made this Client it then ends the plugin, which

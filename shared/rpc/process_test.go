@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -70,11 +72,28 @@ func TestServeFailsBeforeServing(t *testing.T) {
 	require.ErrorContains(t, err, "there is no place for a socket: /tmp is read-only")
 	assert.Equal(t, 1, closed.times)
 	assert.Empty(t, environment)
+
+	// One that cannot be closed does not keep the process.
+	synctest.Test(t, func(t *testing.T) {
+		stuck := &closing{until: make(chan struct{})}
+		defer close(stuck.until)
+		start := time.Now()
+		err := rpc.Serve(t.Context(), stuck, invitation, rpc.Options{})
+		assert.ErrorContains(t, err, "closing took longer than 10s")
+		assert.Equal(t, 10*time.Second, time.Since(start))
+	})
 }
 
 type closing struct {
 	sharedtest.Fake
 	times int
+	until chan struct{}
 }
 
-func (c *closing) Close(context.Context) error { c.times++; return nil }
+func (c *closing) Close(context.Context) error {
+	c.times++
+	if c.until != nil {
+		<-c.until
+	}
+	return nil
+}

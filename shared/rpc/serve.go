@@ -164,7 +164,8 @@ func (s *serving) stream(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo
 // reading.
 const goodbye = time.Second
 
-// closeBound is how long closing the Responder may take, once nothing runs.
+// closeBound is how long closing the Responder may take, once nothing runs. One
+// that takes twice as long is left behind.
 const closeBound = 5 * time.Second
 
 // leave has all requests end, closes the Responder, takes the socket away, and
@@ -191,7 +192,16 @@ func (s *serving) leave() {
 func (s *serving) closeResponder() error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), closeBound)
 	defer cancel()
-	return s.service.responder.Close(ctx)
+	closed := make(chan error, 1)
+	go func() { closed <- s.service.responder.Close(ctx) }()
+	timer := time.NewTimer(2 * closeBound)
+	defer timer.Stop()
+	select {
+	case err := <-closed:
+		return err
+	case <-timer.C:
+		return fmt.Errorf("closing took longer than %s", 2*closeBound)
+	}
 }
 
 // stop ends the server when all has been sent, or the goodbye is over.

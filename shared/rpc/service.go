@@ -5,11 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
-	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/kes-respond/kes-respond/shared"
@@ -193,39 +190,4 @@ func (s *service) guard(f, broken func()) {
 	}()
 	f()
 	finished = true
-}
-
-// read reads a request that has to be of a type. The Request has an ID unless
-// the refusal is of a text that is no request of that type at all.
-func read(in *wrapperspb.BytesValue, as string) (shared.Request, *shared.Error) {
-	r, refusal := shared.ParseRequest(in.GetValue())
-	if r.ID != "" && r.Type != as {
-		return shared.Request{}, &shared.Error{
-			Code: shared.BadRequest, Message: fmt.Sprintf("this method carries requests of type %s, and this one is of type %s; nothing was sent", as, r.Type),
-			Assistance: "Call the method of responder.proto that carries this type.",
-		}
-	}
-	return r, refusal
-}
-
-// packed is an event that stands alone, as a message.
-func packed(e shared.Event) (*wrapperspb.BytesValue, error) {
-	e.Time = time.Now().UTC()
-	line, err := shared.EventLine(e)
-	if err != nil {
-		const message = "the full answer could not be written as an event"
-		line, err = shared.EventLine(shared.Event{Time: e.Time, ID: e.ID, Problem: &shared.Problem{Code: shared.Internal, Message: message}})
-	}
-	if err != nil {
-		return nil, status.Error(codes.Internal, err.Error())
-	}
-	return &wrapperspb.BytesValue{Value: line[:len(line)-1]}, nil
-}
-
-func send(out grpc.ServerStreamingServer[wrapperspb.BytesValue], e shared.Event) error {
-	m, err := packed(e)
-	if err != nil {
-		return err
-	}
-	return out.Send(m)
 }
