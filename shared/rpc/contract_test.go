@@ -32,6 +32,7 @@ func within(t testing.TB, r shared.Responder) (*rpc.Client, *goplugin.GRPCServer
 }
 
 func TestContractInProcess(t *testing.T) {
+	t.Parallel()
 	sharedtest.Run(t, func(t *testing.T, r shared.Responder) (shared.Responder, func()) {
 		client, server := within(t, r)
 		return client, server.Stop
@@ -41,6 +42,7 @@ func TestContractInProcess(t *testing.T) {
 // TestContractOfAProcess has a process between: it serves as a plugin and asks
 // this one over pipes for every answer.
 func TestContractOfAProcess(t *testing.T) {
+	t.Parallel()
 	sharedtest.Run(t, func(t *testing.T, r shared.Responder) (shared.Responder, func()) {
 		requests, asking, err := os.Pipe()
 		require.NoError(t, err)

@@ -18,6 +18,7 @@ import (
 // cancelled at random moments, each gets one result, and what was sent is what
 // the results say. Neither end has a goroutine left.
 func TestCrowd(t *testing.T) {
+	t.Parallel()
 	const many = 1000
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)

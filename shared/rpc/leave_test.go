@@ -22,6 +22,7 @@ import (
 // TestHostKilled: a host that is killed takes the plugin along, whether it was
 // busy or idle; nothing is half sent, and the socket goes too.
 func TestHostKilled(t *testing.T) {
+	t.Parallel()
 	for name, many := range map[string]int{"busy": 100, "idle": 0} {
 		t.Run(name, func(t *testing.T) {
 			sockets, file := shortDir(t), filepath.Join(t.TempDir(), "record")
@@ -80,6 +81,7 @@ func hold(t *testing.T, l launched, task string, many int) (join func() []shared
 // every request is told to stop, what was being sent is sent, and the host
 // hears how each ended before the connection is cut.
 func TestKillDrains(t *testing.T) {
+	t.Parallel()
 	l := launch(t)
 	sending := hold(t, l, "send", 20)
 	l.host.Kill()
@@ -96,6 +98,7 @@ func TestKillDrains(t *testing.T) {
 // TestSecondKill: go-plugin's second Kill kills at once where the first still
 // waits. Here it waits as well.
 func TestSecondKill(t *testing.T) {
+	t.Parallel()
 	l := launch(t)
 	sending := hold(t, l, "send", 20)
 	var kills sync.WaitGroup
@@ -113,6 +116,7 @@ func TestSecondKill(t *testing.T) {
 
 // TestTerminated: SIGTERM has the plugin leave as Kill does.
 func TestTerminated(t *testing.T) {
+	t.Parallel()
 	for name, task := range map[string]string{"while it waits": "hold", "while it sends": "send"} {
 		t.Run(name, func(t *testing.T) {
 			l := launch(t)
@@ -130,6 +134,7 @@ func TestTerminated(t *testing.T) {
 // TestInterrupted: Ctrl-C in a terminal reaches host and plugin. The plugin
 // leaves it to the host.
 func TestInterrupted(t *testing.T) {
+	t.Parallel()
 	l := launch(t)
 	join := hold(t, l, "send", 1)
 	require.NoError(t, l.process.Signal(os.Interrupt))
@@ -143,6 +148,7 @@ func TestInterrupted(t *testing.T) {
 // TestPluginDies: a plugin that is lost leaves the outcome unknown once the
 // request may have reached it, and says what was heard until then.
 func TestPluginDies(t *testing.T) {
+	t.Parallel()
 	l := launch(t)
 	heard, result := sharedtest.Ask(t.Context(), t, l, ask("1", "die"), func(e shared.Event) {
 		if e.Progress != nil {
@@ -176,6 +182,7 @@ func TestPluginDies(t *testing.T) {
 // TestStuck: a request that does not end when it should is unknown once the
 // grace is over, and the plugin leaves without it.
 func TestStuck(t *testing.T) {
+	t.Parallel()
 	l := launch(t, variable(optionsKey, `{"Grace":100000000}`))
 	join := hold(t, l, "stuck", 1)
 	require.NoError(t, l.process.Signal(syscall.SIGTERM))
@@ -191,6 +198,7 @@ func TestStuck(t *testing.T) {
 // TestHostDoesNotRead: a host that reads no events holds up neither the
 // Responder that is told to stop, nor the plugin that leaves.
 func TestHostDoesNotRead(t *testing.T) {
+	t.Parallel()
 	l := launch(t)
 	reading, read := make(chan struct{}), make(chan struct{})
 	var once sync.Once
@@ -215,6 +223,7 @@ func TestHostDoesNotRead(t *testing.T) {
 
 // TestCloseEndsThePlugin: a Client that Launch made ends its plugin with it.
 func TestCloseEndsThePlugin(t *testing.T) {
+	t.Parallel()
 	sockets := shortDir(t)
 	plugin := exec.Command(os.Args[0])
 	plugin.Env = []string{"TMPDIR=" + sockets}

@@ -34,6 +34,7 @@ func launchBy(t testing.TB, plugin *exec.Cmd) (*rpc.Client, error) {
 // gRPC takes by itself. A longer one is refused before it leaves; one that left
 // another host all the same is refused in words, as far as a message goes.
 func TestLargest(t *testing.T) {
+	t.Parallel()
 	l := launch(t)
 	r := ask("1", "size")
 	r.Params = []byte(`{"a":""}`)
@@ -73,6 +74,7 @@ func must[T any](t testing.TB, text string) (v T) {
 // TestPanic: a request that panics ends by itself, and the plugin lives. What
 // the panic said reaches the host's log as text, not as a line of its own.
 func TestPanic(t *testing.T) {
+	t.Parallel()
 	l := launch(t)
 	_, result := sharedtest.Ask(t.Context(), t, l, ask("1", "panic"), nil)
 	assert.Equal(t, shared.Unknown, result.Outcome)
@@ -89,6 +91,7 @@ func TestPanic(t *testing.T) {
 // TestLongSocketPath: a socket's path has room for a hundred bytes or so. With a
 // longer TMPDIR the plugin finds a place by itself, and clears it away.
 func TestLongSocketPath(t *testing.T) {
+	t.Parallel()
 	long := filepath.Join(t.TempDir(), strings.Repeat("d", 120))
 	require.NoError(t, os.Mkdir(long, 0o700))
 	l := launch(t, variable("TMPDIR", long))
@@ -106,6 +109,7 @@ func TestLongSocketPath(t *testing.T) {
 // TestStrayPrints: what is printed before the handshake does not break it, and
 // what is printed later fills no pipe.
 func TestStrayPrints(t *testing.T) {
+	t.Parallel()
 	l := launch(t, variable(strayKey, "yes"))
 	_, result := sharedtest.Ask(t.Context(), t, l, ask("1", "print"), nil)
 	assert.Equal(t, shared.Submitted, result.Outcome)
@@ -117,6 +121,7 @@ func TestStrayPrints(t *testing.T) {
 // TestNothingIsInherited: a child of the plugin does not find what the host told
 // the plugin, neither before it serves nor while it does.
 func TestNothingIsInherited(t *testing.T) {
+	t.Parallel()
 	l := launch(t, autoMTLS, variable(beforeKey, "yes"), variable("PLUGIN_UNIX_SOCKET_DIR", shortDir(t)))
 	_, result := sharedtest.Ask(t.Context(), t, l, ask("1", "environment"), nil)
 	require.Equal(t, 2, strings.Count(result.Message, roleKey+"=child"), "two children: %s", result.Message)
@@ -129,6 +134,7 @@ func TestNothingIsInherited(t *testing.T) {
 // TestStandardInput: go-plugin gives the plugin the host's own standard input.
 // The plugin leaves it alone.
 func TestStandardInput(t *testing.T) {
+	t.Parallel()
 	host := exec.CommandContext(t.Context(), os.Args[0])
 	host.Env = append(os.Environ(), roleKey+"=host", "TMPDIR="+shortDir(t))
 	host.Stdin = strings.NewReader("the host's own\n")
@@ -143,6 +149,7 @@ func TestStandardInput(t *testing.T) {
 
 // TestAutoMTLS: with certificates on both ends all is as without.
 func TestAutoMTLS(t *testing.T) {
+	t.Parallel()
 	l := launch(t, autoMTLS)
 	_, result := sharedtest.Ask(t.Context(), t, l, ask("1", "quick"), nil)
 	assert.Equal(t, shared.Submitted, result.Outcome)
@@ -153,6 +160,7 @@ func TestAutoMTLS(t *testing.T) {
 // TestMultiplexed: a host that wants its broker's streams on one socket is told
 // that it cannot have them.
 func TestMultiplexed(t *testing.T) {
+	t.Parallel()
 	h := config(shortDir(t), "")
 	h.GRPCBrokerMultiplex = true
 	host := goplugin.NewClient(h)
@@ -185,6 +193,7 @@ func TestNotInvited(t *testing.T) {
 // TestHostileLog: whatever is logged, the host reads it with its level, and
 // does not crash.
 func TestHostileLog(t *testing.T) {
+	t.Parallel()
 	l := launch(t)
 	r := ask("1", "log")
 	r.Params = []byte(`{"@level":1,"@message":{"a":2},"@timestamp":[3],"level":4,"msg":5,"time":6,"": {"@level":7},"long":"` + strings.Repeat("x", 200_000) + `"}`)

@@ -36,6 +36,7 @@ func invited(t *testing.T, variables ...string) (stdout, stderr string, err erro
 // TestNoPlaceForASocket: a plugin that cannot listen says why, in a line that
 // the host reads as an error, and prints no half of a handshake.
 func TestNoPlaceForASocket(t *testing.T) {
+	t.Parallel()
 	long := filepath.Join(t.TempDir(), strings.Repeat("d", 120))
 	for _, dir := range []string{long, filepath.Join(shortDir(t), "none")} {
 		stdout, stderr, err := invited(t, "PLUGIN_UNIX_SOCKET_DIR="+dir)

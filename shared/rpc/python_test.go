@@ -35,6 +35,7 @@ func python(t *testing.T) string {
 // TestPythonHost: the handshake and responder.proto are all that a host in
 // another language needs.
 func TestPythonHost(t *testing.T) {
+	t.Parallel()
 	interpreter := python(t)
 	h := rpc.Handshake()
 	source, err := os.ReadFile("examples/python/host.py")

@@ -19,6 +19,7 @@ import (
 // TestRoom: requests wait until there is room for them, and all get their turn,
 // one that is larger than all of it too.
 func TestRoom(t *testing.T) {
+	t.Parallel()
 	l := launch(t, variable(optionsKey, `{"MaxInFlightBytes":100000}`))
 	var most atomic.Int64
 	var group sync.WaitGroup
