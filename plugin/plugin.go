@@ -12,6 +12,7 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/kes-respond/kes-respond/plugin/guard"
 	"github.com/kes-respond/kes-respond/plugin/journal"
@@ -76,9 +77,14 @@ func New(ctx context.Context, c Config) (*Plugin, error) {
 	return p, nil
 }
 
+// ErrLeft says that requests had not ended when Close returned: whoever hears
+// their events does not listen. Nothing of theirs was half sent.
+var ErrLeft = errors.New("requests had not ended")
+
 // Close waits for running requests until ctx ends, cancels those that are
-// left, and ends the sessions at KSC. What was sent is recorded to its end
-// even then, within the bound of sendBound.
+// left, and ends the sessions at KSC. What is being sent is sent to its end
+// even then, within sendBound. It does not wait for a request whose listener
+// has stopped listening: that is ErrLeft.
 func (p *Plugin) Close(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
@@ -90,17 +96,28 @@ func (p *Plugin) Close(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	p.stop()
-	<-done
 	ended := make(chan error)
 	for _, s := range p.servers {
-		go func() { ended <- s.client.Close(ctx) }()
+		go func() {
+			s.drain()
+			ended <- s.client.Close(ctx)
+		}()
 	}
 	var errs []error
 	for range p.servers {
 		errs = append(errs, <-ended)
 	}
+	select {
+	case <-done:
+	case <-time.After(lastEvents):
+		errs = append(errs, ErrLeft)
+	}
 	return errors.Join(errs...)
 }
+
+// lastEvents is how long Close waits for results to be heard when nothing is
+// being sent any more.
+const lastEvents = time.Second
 
 // Describe says what the tasks take and do.
 func (p *Plugin) Describe(_ context.Context, name string) (shared.Description, error) {

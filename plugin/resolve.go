@@ -35,6 +35,9 @@ func (o *order) resolve(ctx context.Context) (shared.Host, error) {
 		}
 	}
 	found, err := c.FindHosts(ctx, lookupBy(lookup), name, shared.MaxListed)
+	if ksc.IsNotFound(err) {
+		return shared.Host{}, notFound(lookup)
+	}
 	if err != nil {
 		return shared.Host{}, err
 	}

@@ -47,7 +47,10 @@ func (o *order) send(ctx context.Context) shared.Result {
 	id, _ := strconv.ParseInt(incident.ID, 10, 64)
 	lapses := o.claim.Stored(id)
 	if err := o.updateIncident(ctx, id); err != nil {
-		result.Outcome, result.Error = shared.Pending, fromKSC(err)
+		problem := fromKSC(err)
+		problem.Retryable = false // for the sender: another request would be a second order
+		problem.Assistance = "KSC has stored it: ask for the status of incident " + incident.ID + ", and do not send it again before that is known."
+		result.Outcome, result.Error = shared.Pending, problem
 		result.Message = "KSC has stored the incident, but did not confirm its second step (UpdateIncident); whether it acts on it is not known"
 	} else {
 		lapses = errors.Join(lapses, o.claim.Updated())

@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"time"
 
 	"github.com/kes-respond/kes-respond/plugin/ksc"
 	"github.com/kes-respond/kes-respond/shared"
@@ -38,6 +39,19 @@ func (s *server) turn(ctx context.Context) (leave func(), err error) {
 		return func() { <-s.turns }, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	}
+}
+
+// drain waits until nobody talks to the server any more: not for longer than
+// what cannot be cancelled takes. Requests have been told to end.
+func (s *server) drain() {
+	bound := time.After(sendBound)
+	for range cap(s.turns) {
+		select {
+		case s.turns <- struct{}{}:
+		case <-bound:
+			return
+		}
 	}
 }
 
