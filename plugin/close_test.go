@@ -31,6 +31,8 @@ func TestCloseWaitsForNobodyWhoDoesNotListen(t *testing.T) {
 		assert.ErrorIs(t, p.Close(ctx), plugin.ErrLeft)
 		assert.LessOrEqual(t, time.Since(begin), 10*time.Second)
 		assert.Zero(t, p.sent("HostGroup.AddIncident"))
+		assert.ErrorIs(t, p.Close(ctx), plugin.ErrLeft, "a second time")
+		assert.LessOrEqual(t, time.Since(begin), 10*time.Second)
 		close(stuck)
 		assert.Equal(t, shared.Cancelled, (<-result).Outcome, "what was not sent is not sent any more")
 		assert.Zero(t, p.sent("HostGroup.AddIncident"))

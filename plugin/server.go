@@ -49,6 +49,7 @@ func (s *server) drain() {
 	for range cap(s.turns) {
 		select {
 		case s.turns <- struct{}{}:
+			defer func() { <-s.turns }()
 		case <-bound:
 			return
 		}

@@ -11,9 +11,6 @@ import (
 	"github.com/kes-respond/kes-respond/shared"
 )
 
-// maxTrustedBytes bounds a configuration file, and a password's.
-const maxTrustedBytes = 256 << 10
-
 // configFile is config.yaml. The schema "config" says what may stand in it,
 // and a test holds the two together.
 type configFile struct {

@@ -135,8 +135,8 @@ func TestConfigRefusals(t *testing.T) {
 		"unclosed":          {"kscHost: \"a\nkscUser: b\n", []string{"yaml: line 3: found unexpected end of stream"}},
 		"two documents":     {"kscHost: a\n---\nkscUser: b\n", []string{"yaml: it holds more than one document, of which only the first would count"}},
 		"no UTF-8":          {"kscHost: \"\xff\"\n", []string{"yaml: invalid leading UTF-8 octet"}},
-		"too big":           {"kscHost: a\n" + strings.Repeat("# padding padding padding\n", 20000), []string{"config.yaml is longer than 262144 bytes, which no configuration needs"}},
-		"beyond all bounds": {"kscHost: a\n" + strings.Repeat("# padding padding padding\n", 60000), []string{"config.yaml is longer than 262144 bytes, which no configuration needs"}},
+		"too big":           {"kscHost: a\n" + strings.Repeat("# padding padding padding\n", 20000), []string{"config.yaml is too long: it may have 262144 bytes"}},
+		"beyond all bounds": {"kscHost: a\n" + strings.Repeat("# padding padding padding\n", 60000), []string{"config.yaml is too long: it may have 262144 bytes"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := configured(t, one.yaml)

@@ -32,11 +32,15 @@ type surroundings struct {
 
 func process() (context.Context, surroundings) {
 	signal.Ignore(syscall.SIGPIPE) // a reader that goes away must not end a task half way
-	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if launched(os.Args, os.Getenv) {
-		ends = ends[1:] // an interrupt reaches the whole terminal: what it means is up to the host
+	ends := []os.Signal{syscall.SIGTERM}
+	if !launched(os.Args, os.Getenv) {
+		ends = append(ends, os.Interrupt) // for a plugin it is up to the host what an interrupt of the terminal means
 	}
-	ctx, _ := signal.NotifyContext(context.Background(), ends...)
+	if !signal.Ignored(syscall.SIGHUP) { // nohup ignores it
+		ends = append(ends, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), ends...)
+	context.AfterFunc(ctx, stop) // whoever asks twice is not made to wait
 	parent := os.Getppid()
 	executable, _ := os.Executable()
 	info, err := os.Stdout.Stat()

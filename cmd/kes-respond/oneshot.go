@@ -84,7 +84,9 @@ func (f *taskFlags) run(ctx context.Context, s surroundings) error {
 	out := newOutput(s, f.output.value)
 	out.flags = !f.params.set
 	if refusal != nil {
-		return out.end(r, shared.Result{Outcome: shared.Refused, Task: r.Task, TargetHost: r.TargetHost, Error: refusal, Message: refusal.Message})
+		return out.end(r, shared.Result{
+			Outcome: shared.Refused, Task: f.task.Name, TargetHost: r.TargetHost, Error: refusal, Message: refusal.Message,
+		})
 	}
 	return withPlugin(ctx, s, f.common, func(p *plugin.Plugin, _ settings) error {
 		return out.end(r, p.Respond(ctx, r, out.emitter(r.ID)))
@@ -180,16 +182,13 @@ func load(t *task.Task, path string) (string, error) {
 		}
 	}
 	var files []task.File
+	room := shared.MaxRequestBytes
 	for _, p := range paths {
-		if info, err := os.Stat(p); err != nil {
-			return "", err
-		} else if info.Size() > shared.MaxRequestBytes {
-			return "", fmt.Errorf("%s has %d bytes; at most %d fit into a request", p, info.Size(), shared.MaxRequestBytes)
-		}
-		data, err := os.ReadFile(p)
+		data, err := readFile(p, room, nil)
 		if err != nil {
 			return "", err
 		}
+		room -= len(data)
 		files = append(files, task.File{Name: filepath.Base(p), Data: data})
 	}
 	return t.Load(files)

@@ -54,10 +54,20 @@ func (o *output) keep(err error) {
 
 // end shows the result and turns it into the exit code.
 func (o *output) end(r shared.Request, result shared.Result) error {
+	if r.ID == "" {
+		r.ID = shared.NewID() // what was typed is no request, and has a result all the same
+	}
 	o.show(shared.Event{ID: r.ID, Result: &result})
 	code := result.Exit()
 	if o.err != nil {
-		return &exitError{code, fmt.Errorf("the result could not be written (%w); it was: %s", o.err, result.Outcome)}
+		said := string(result.Outcome)
+		if result.Incident != nil {
+			said += ", incident " + result.Incident.ID + " on server " + result.Incident.Server
+		}
+		if code == shared.ExitOK {
+			code = shared.ExitFailed // nobody has heard that it went well
+		}
+		return &exitError{code, fmt.Errorf("the result could not be written (%w); it was: %s", o.err, said)}
 	}
 	if code == shared.ExitOK {
 		return nil

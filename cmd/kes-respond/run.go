@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/plugin/task"
@@ -39,7 +40,10 @@ func run(ctx context.Context, s surroundings) int {
 			return shared.ExitFailed
 		}
 	}
-	err := root.ExecuteContext(ctx)
+	c, err := root.ExecuteContextC(ctx)
+	if err == nil && helpInOrder(c) {
+		err = usage("%s: --help stands between other flags", c.Name())
+	}
 	if err == nil {
 		return shared.ExitOK
 	}
@@ -56,10 +60,19 @@ func run(ctx context.Context, s surroundings) int {
 	return exit.code
 }
 
+// helpInOrder says that help was shown in place of what the other flags asked
+// for: a blank in a field of an event may have put it there, and a caller must
+// not take it for done.
+func helpInOrder(c *cobra.Command) bool {
+	changed := 0
+	c.Flags().Visit(func(*pflag.Flag) { changed++ })
+	return changed > 1 && c.Flags().Changed("help")
+}
+
 func commands(s surroundings) *cobra.Command {
 	showVersion := false
 	asPlugin := launched(s.args, s.getenv)
-	var f settingsFlags
+	f := settingsFlags{all: true}
 	root := &cobra.Command{
 		Use:   "kes-respond",
 		Short: "EDR response tasks of Kaspersky Endpoint Security through Kaspersky Security Center",

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -162,7 +161,7 @@ func (c certs) trust() (ksc.Trust, error) {
 			pins = append(pins, pin)
 			continue
 		}
-		data, err := os.ReadFile(one)
+		data, err := readTrusted(one, writableByOthers)
 		if err != nil {
 			return ksc.Trust{}, fmt.Errorf("kscCert: %w", err)
 		}

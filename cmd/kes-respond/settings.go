@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -24,6 +26,7 @@ type settings struct {
 // settingsFlags are the flags that every command with a connection has.
 type settingsFlags struct {
 	config, server *once
+	all            bool // requests may choose among the servers: all have to be usable, not only the default one
 }
 
 func (f *settingsFlags) add(flags *pflag.FlagSet) {
@@ -35,8 +38,23 @@ func (f *settingsFlags) add(flags *pflag.FlagSet) {
 // level of the file, or of the environment.
 const defaultServer = "default"
 
+// policyFile is where every version looks for what is forbidden.
+const policyFile = "/etc/kes-respond/policy.yaml"
+
+// noPolicy refuses to run beside a policy that this version does not read:
+// whoever wrote it counts on it.
+func noPolicy(path string) error {
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s is there, and this version carries out no policy: use a version that does, or take it away", path)
+	}
+	return nil
+}
+
 func (f settingsFlags) settings(s surroundings) (settings, error) {
 	file, err := f.file(s)
+	if err == nil {
+		err = noPolicy(policyFile)
+	}
 	if err != nil {
 		return settings{}, &exitError{shared.ExitUsage, err}
 	}
@@ -47,6 +65,9 @@ func (f settingsFlags) settings(s surroundings) (settings, error) {
 	set := settings{plugin: plugin.Config{Version: version, Area: file.Area, Default: def, Servers: map[string]ksc.Config{}}}
 	var wrong []error
 	for _, name := range slices.Sorted(maps.Keys(servers)) {
+		if !f.all && def != "" && name != def {
+			continue // its password is not needed, nor is its helper to be run
+		}
 		c, err := servers[name].client(s, name)
 		if err != nil {
 			wrong = append(wrong, fmt.Errorf("server %s: %w", name, err))

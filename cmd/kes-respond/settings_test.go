@@ -27,7 +27,7 @@ func environ(pairs ...string) func(string) string {
 // put together from a configuration's text, an environment and --server.
 func together(t *testing.T, yaml, server string, pairs ...string) (settings, string, error) {
 	t.Helper()
-	f := settingsFlags{config: &once{value: configured(t, yaml), set: true}, server: &once{value: server, set: server != ""}}
+	f := settingsFlags{config: &once{value: configured(t, yaml), set: true}, server: &once{value: server, set: server != ""}, all: true}
 	var said strings.Builder
 	set, err := f.settings(surroundings{getenv: environ(pairs...), err: &said})
 	if err != nil {
@@ -180,6 +180,26 @@ func TestServersAndTheirDefault(t *testing.T) {
 		}
 		assert.Equal(t, one.passwords, got, one.name)
 	}
+}
+
+// TestOnlyTheServerThatIsMeantIsMadeReady: the helper of another one is not
+// run, and its mistakes stop nobody.
+func TestOnlyTheServerThatIsMeantIsMadeReady(t *testing.T) {
+	path := configured(t, "servers: {a: {kscHost: a.example, kscUser: u, kscPasswordCommand: [/bin/false]}, b: {kscHost: b.example, kscUser: u, kscPasswordCommand: [/bin/echo, pb]}}\n")
+	config, server := &once{value: path, set: true}, &once{value: "b", set: true}
+	s := surroundings{getenv: environ(), err: io.Discard}
+	set, err := settingsFlags{config: config, server: server}.settings(s)
+	require.NoError(t, err)
+	assert.Len(t, set.plugin.Servers, 1)
+	_, err = settingsFlags{config: config, server: server, all: true}.settings(s)
+	assert.ErrorContains(t, err, "server a: kscPasswordCommand")
+}
+
+func TestAPolicyIsNotPassedOver(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "policy.yaml")
+	assert.NoError(t, noPolicy(path))
+	require.NoError(t, os.Symlink("nowhere", path))
+	assert.ErrorContains(t, noPolicy(path), "carries out no policy")
 }
 
 // TestEveryBrokenServerIsNamed in the order of the names.

@@ -3,21 +3,17 @@
 package main
 
 import (
-	"fmt"
+	"io/fs"
 	"os"
 )
 
 const (
-	writableByOthers = 0
-	readableByOthers = 0
+	writableByOthers fs.FileMode = 0
+	readableByOthers fs.FileMode = 0
 )
 
-// readTrusted reads a file. Who may change or read it is a matter of its
+func openAtOnce(path string) (*os.File, error) { return os.Open(path) }
+
+// trusted lets every file pass: who may change or read it is a matter of its
 // access list, which this version does not look at on this system.
-func readTrusted(path string, _ int) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err == nil && info.Size() > maxTrustedBytes {
-		return nil, fmt.Errorf("%s is longer than %d bytes, which no configuration needs", path, maxTrustedBytes)
-	}
-	return os.ReadFile(path)
-}
+func trusted(string, fs.FileInfo, fs.FileMode) error { return nil }

@@ -23,7 +23,7 @@ func TestTrustedFilesAreFiles(t *testing.T) {
 	long := filepath.Join(t.TempDir(), "config.yaml")
 	require.NoError(t, os.WriteFile(long, make([]byte, maxTrustedBytes+1), 0o600))
 	_, err = readTrusted(long, writableByOthers)
-	assert.ErrorContains(t, err, "longer than")
+	assert.ErrorContains(t, err, "too long")
 	require.NoError(t, os.Truncate(long, maxTrustedBytes))
 	data, err := readTrusted(long, writableByOthers)
 	assert.NoError(t, err)

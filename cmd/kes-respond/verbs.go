@@ -18,7 +18,7 @@ import (
 )
 
 func serveCommand(s surroundings) *cobra.Command {
-	var f settingsFlags
+	f := settingsFlags{all: true}
 	c := &cobra.Command{
 		Use: "serve", Short: "answer JSON lines until the end of input", Args: noWords,
 		Long: `serve reads requests as JSON lines from standard input and answers with JSON lines
