@@ -119,10 +119,14 @@ func record(line string) {
 	}
 }
 
-// childEnvironment is what a child of this process finds in its environment.
+// childEnvironment is what a child of this process finds in its environment. A
+// child that finds the cookie would take itself for a plugin: that one has no
+// child of its own, and is ended.
 func childEnvironment(ctx context.Context) string {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
 	child := exec.CommandContext(ctx, os.Args[0])
-	child.Env = append(os.Environ(), roleKey+"=child")
+	child.Env = append(os.Environ(), roleKey+"=child", beforeKey+"=")
 	out, err := child.Output()
 	if err != nil {
 		return "the child failed: " + err.Error()
