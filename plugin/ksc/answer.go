@@ -121,7 +121,9 @@ func (x *exchange) badAnswer(resp *http.Response, data []byte, message string, e
 
 // refusedStatus reads an HTTP status other than 200; its body is text for
 // people. A 5xx may come from a proxy that has passed the call on, so it
-// settles nothing.
+// settles nothing. Neither does a 4xx to an order: which statuses KSC gives is
+// not documented, an unknown method among them is a PxgError (KSCAPI a00337),
+// and a proxy may hold back KSC's answer and put any status in its place.
 func (x *exchange) refusedStatus(resp *http.Response, data []byte) *Error {
 	if resp.StatusCode == http.StatusOK {
 		return nil
@@ -141,6 +143,9 @@ func (x *exchange) refusedStatus(resp *http.Response, data []byte) *Error {
 		e.Kind, e.Message = KindRefused, "KSC, or something before it, refused the call"
 	default:
 		e.Kind, e.Message, e.Delivery = KindBadAnswer, "an answer that KSC does not give", Unknown
+	}
+	if x.once {
+		e.Delivery = Unknown
 	}
 	return e
 }

@@ -9,23 +9,35 @@ import (
 	"sync/atomic"
 )
 
-// call posts one method in the session, renewing that once when KSC says that
-// it has ended. 401 and 403 come before a method is looked at, so sending
-// again is no second order.
+// ask is one method with its arguments, and what is to be known of it.
+type ask struct {
+	method       string
+	args, answer any  // answer nil: the method answers nothing
+	once         bool // it must not be repeated: only KSC's own error says that it was not carried out
+}
+
+// call posts a method that may be repeated in the session, renewing that once
+// when KSC says that it has ended.
 func (c *Client) call(ctx context.Context, method string, args, answer any) error {
+	return c.repeatable(ctx, ask{method: method, args: args, answer: answer})
+}
+
+func (c *Client) repeatable(ctx context.Context, a ask) error {
 	id, err := c.session.get(ctx, c, "")
 	if err != nil {
 		return err
 	}
-	err = c.post(ctx, method, args, answer, header{"X-KSC-Session", id})
+	err = c.post(ctx, a, inSession(id))
 	if !sessionEnded(err) {
 		return err
 	}
 	if id, err = c.session.get(ctx, c, id); err != nil {
 		return err
 	}
-	return c.post(ctx, method, args, answer, header{"X-KSC-Session", id})
+	return c.post(ctx, a, inSession(id))
 }
+
+func inSession(id string) header { return header{"X-KSC-Session", id} }
 
 func sessionEnded(err error) bool {
 	var e *Error
@@ -38,6 +50,7 @@ type header struct{ name, value string }
 type exchange struct {
 	client *Client
 	method string
+	once   bool
 	hidden []string // what its errors must not show
 	sent   delivery
 }
@@ -45,17 +58,17 @@ type exchange struct {
 // post makes one HTTP call. Its errors are *Error, with Delivery as exact as
 // can be known: a request of which the connection was never got, or whose
 // writing failed, has not arrived whole.
-func (c *Client) post(ctx context.Context, method string, args, answer any, headers ...header) error {
-	x := &exchange{client: c, method: method, hidden: c.hidden()}
-	body, err := asciiJSON(args)
+func (c *Client) post(ctx context.Context, a ask, headers ...header) error {
+	x := &exchange{client: c, method: a.method, once: a.once, hidden: c.hidden()}
+	body, err := asciiJSON(a.args)
 	if err != nil {
-		return &Error{Kind: KindRefused, Method: method, Message: "the arguments cannot be written: " + err.Error(), Err: err}
+		return &Error{Kind: KindRefused, Method: a.method, Message: "the arguments cannot be written: " + err.Error(), Err: err}
 	}
 	bound, cancel := context.WithTimeout(ctx, c.config.CallTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(bound, x.sent.trace()), http.MethodPost, c.base+method, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(bound, x.sent.trace()), http.MethodPost, c.base+a.method, bytes.NewReader(body))
 	if err != nil {
-		return &Error{Kind: KindRefused, Method: method, Message: err.Error(), Err: err}
+		return &Error{Kind: KindRefused, Method: a.method, Message: err.Error(), Err: err}
 	}
 	req.GetBody = nil // so that the transport has nothing to send again
 	req.Header.Set("Content-Type", "application/json")
@@ -77,7 +90,7 @@ func (c *Client) post(ctx context.Context, method string, args, answer any, head
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		return x.refusedStatus(resp, nil) // its body is the bare connection, which no context ends
 	}
-	data, err := readAnswer(resp, c.longest(method))
+	data, err := readAnswer(resp, c.longest(a.method))
 	if err != nil {
 		if status := x.refusedStatus(resp, data); status != nil {
 			return status
@@ -86,7 +99,7 @@ func (c *Client) post(ctx context.Context, method string, args, answer any, head
 		e.Status, e.Excerpt = resp.StatusCode, x.excerpt(data, excerptBytes)
 		return e
 	}
-	return x.understand(resp, data, answer)
+	return x.understand(resp, data, a.answer)
 }
 
 // delivery watches how far a request got. The transport may still be writing

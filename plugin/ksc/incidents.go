@@ -38,9 +38,9 @@ func (c *Client) AddIncident(ctx context.Context, in Incident) (int64, error) {
 		Body     string  `json:"KLINCDT_BODY"`
 		Host     string  `json:"KLHST_WKS_HOSTNAME"`
 	}
-	err := c.call(ctx, method, struct {
+	err := c.order(ctx, ask{method: method, answer: &answer, args: struct {
 		Data data `json:"pData"`
-	}{data{in.Severity, datetime(in.Added), in.Body, in.Host}}, &answer)
+	}{data{in.Severity, datetime(in.Added), in.Body, in.Host}}})
 	if err != nil {
 		return 0, err
 	}

@@ -102,7 +102,7 @@ const (
 // answer is as good as none: every error of it is NotSent or Answered.
 func (c *Client) startSession(ctx context.Context) (string, error) {
 	var answer struct{ PxgRetVal string }
-	err := c.post(ctx, startSession, struct{}{}, &answer,
+	err := c.post(ctx, ask{method: startSession, args: struct{}{}, answer: &answer},
 		header{"Authorization", c.config.authorization(c.password())}, header{"X-KSC-VServer", base64.StdEncoding.EncodeToString([]byte(c.config.VServer))})
 	var e *Error
 	switch {
@@ -159,7 +159,7 @@ func (s *session) end(ctx context.Context, c *Client) error {
 func (c *Client) endSession(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 	defer cancel()
-	err := c.post(ctx, "Session.EndSession", struct{}{}, nil, header{"X-KSC-Session", id})
+	err := c.post(ctx, ask{method: "Session.EndSession", args: struct{}{}}, inSession(id))
 	if sessionEnded(err) {
 		return nil
 	}
