@@ -41,7 +41,6 @@ func process() (context.Context, surroundings) {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), ends...)
 	context.AfterFunc(ctx, stop) // whoever asks twice is not made to wait
-	parent := os.Getppid()
 	executable, _ := os.Executable()
 	info, err := os.Stdout.Stat()
 	return ctx, surroundings{
@@ -50,7 +49,7 @@ func process() (context.Context, surroundings) {
 		process: rpc.Process{
 			Getenv: os.Getenv, Setenv: os.Setenv, Unsetenv: os.Unsetenv, MkdirTemp: os.MkdirTemp, RemoveAll: os.RemoveAll,
 			Stdout: &os.Stdout, Stderr: &os.Stderr,
-			Orphaned: func() bool { return os.Getppid() != parent },
+			Orphaned: orphaned(),
 		},
 		terminal: err == nil && info.Mode()&os.ModeCharDevice != 0,
 	}

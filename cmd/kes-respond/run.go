@@ -32,6 +32,10 @@ func usage(format string, args ...any) error {
 // run is the whole program: from arguments to exit code.
 func run(ctx context.Context, s surroundings) int {
 	s.args = byName(s.args)
+	says := "kes-respond: "
+	if launched(s.args, s.getenv) {
+		says = "[ERROR] " + says // go-plugin hosts pass over lines without a level
+	}
 	root := commands(s)
 	root.SetArgs(s.args[1:])
 	if len(s.args) > 1 && strings.HasPrefix(s.args[1], cobra.ShellCompRequestCmd) {
@@ -52,7 +56,7 @@ func run(ctx context.Context, s surroundings) int {
 		exit = &exitError{shared.ExitUsage, err}
 	}
 	if exit.err != nil {
-		fmt.Fprintf(s.err, "kes-respond: %v\n", exit.err)
+		fmt.Fprintf(s.err, "%s%v\n", says, exit.err)
 		if exit.code == shared.ExitUsage {
 			fmt.Fprintln(s.err, "Nothing was sent. \"kes-respond help\" lists the commands, \"kes-respond COMMAND --help\" shows one.")
 		}
