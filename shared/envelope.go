@@ -1,6 +1,7 @@
 package shared
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,7 +37,7 @@ func members() []member {
 		{"responseEventIncidentArea", respond, nil, readArea},
 		{"server", []string{TypeRespond, TypeStatus, TypeCheck}, nil, text(128, func(r *Request) *string { return &r.Server })},
 		{"connection", []string{TypeRespond, TypeStatus, TypeCheck}, nil, func(r *Request, raw json.RawMessage) error {
-			r.Connection = raw
+			r.Connection = bytes.Clone(raw)
 			return kind(raw, '{', "an object")
 		}},
 		{"hostLookup", respond, nil, oneOf(func(r *Request) *string { return &r.HostLookup },
@@ -185,7 +186,7 @@ func readTargetHost(r *Request, raw json.RawMessage) (err error) {
 }
 
 func readParams(r *Request, raw json.RawMessage) error {
-	r.Params = raw
+	r.Params = bytes.Clone(raw)
 	if raw[0] != '{' && raw[0] != '[' {
 		return errors.New("must be an object, or for some tasks an array")
 	}

@@ -65,6 +65,7 @@ func TestLimitsOfTheSpecification(t *testing.T) {
 		"MaxRequestBytes":      strconv.Itoa(shared.MaxRequestBytes),
 		"MaxEventBytes":        strconv.Itoa(shared.MaxEventBytes),
 		"MaxDepth":             strconv.Itoa(shared.MaxDepth),
+		"MaxValues":            strconv.Itoa(shared.MaxValues),
 		"MaxIDLength":          strconv.Itoa(shared.MaxIDLength),
 		"MaxListed":            strconv.Itoa(shared.MaxListed),
 		"DefaultSubmitTimeout": shared.DefaultSubmitTimeout.String(),

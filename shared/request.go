@@ -103,18 +103,19 @@ func ParseRequest(line []byte) (Request, *Error) {
 	if first := bytes.TrimLeft(line, " \t\r\n"); len(first) == 0 || first[0] != '{' {
 		return Request{}, notRequest("the line is JSON, but no object")
 	}
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(line, &members); err != nil {
-		return Request{}, notRequest(err.Error())
-	}
-	r, refusal := readID(members["id"], w.idFlaw)
+	r, refusal := readID(w.outer["id"], w.idFlaw)
 	if refusal != nil {
 		return Request{}, refusal
 	}
-	if r.Type, refusal = readType(members["type"]); refusal != nil {
+	if r.Type, refusal = readType(w.outer["type"]); refusal != nil {
 		return Request{}, refusal
 	}
-	found, omitted := readMembers(&r, members)
+	if w.crowded() { // what is missing may stand where nobody looked
+		refusal = Refuse(w.found...)
+		refusal.Omitted += w.omitted
+		return r, refusal
+	}
+	found, omitted := readMembers(&r, w.outer)
 	if found = append(w.found, found...); len(found) > 0 {
 		refusal = Refuse(found...)
 		refusal.Omitted += w.omitted + omitted

@@ -39,6 +39,10 @@ const (
 	MaxEventBytes = 64 << 10
 	// MaxDepth bounds the nesting of a request, its own braces included.
 	MaxDepth = 64
+	// MaxValues bounds the members of objects and items of arrays in a
+	// request, those of every level together: each costs many times its bytes
+	// to read, and no task has a use for a tenth of them.
+	MaxValues = 10_000
 	// MaxListed bounds the violations and candidates that an error lists.
 	MaxListed = 20
 )

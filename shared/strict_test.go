@@ -64,9 +64,13 @@ func TestCheckJSONOfManyMembers(t *testing.T) {
 		b.WriteString(`"m` + strconv.Itoa(i) + `":0,`)
 	}
 	for _, twice := range []int{0, 5, 15, 16, 17, 500, 999} {
-		found, err := shared.CheckJSON([]byte(`{` + b.String() + `"m` + strconv.Itoa(twice) + `":0}`))
+		object := `{` + b.String() + `"m` + strconv.Itoa(twice) + `":0}`
+		found, err := shared.CheckJSON([]byte(object))
 		require.NoError(t, err)
 		assert.Equal(t, []shared.Violation{{Pointer: "/m" + strconv.Itoa(twice), Message: "stands twice"}}, found)
+		found, err = shared.CheckJSON([]byte(`[{},` + object + `,{"m0":0,"m999":0}]`))
+		require.NoError(t, err)
+		assert.Equal(t, []shared.Violation{{Pointer: "/1/m" + strconv.Itoa(twice), Message: "stands twice"}}, found)
 	}
 }
 
@@ -82,6 +86,23 @@ func TestNotJSON(t *testing.T) {
 		assert.Nil(t, found)
 		assert.ErrorContains(t, err, said)
 	}
+}
+
+// TestNamesAreReadAsTheLibraryReadsThem: two spellings of one name must not
+// pass as two.
+func TestNamesAreReadAsTheLibraryReadsThem(t *testing.T) {
+	piece := rapid.SampledFrom([]string{
+		`a`, `é`, `😀`, `u`, `\\`, `\"`, `\/`, `\b`, `\f`, `\n`, `\r`, `\t`, `\u0041`, `\u00E9`, `\u2028`, `\ud83d`, `\ude00`, `\uD83D\uDE00`, `\udbff\udfff`, `\uffff`,
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		raw := `"` + strings.Join(rapid.SliceOfN(piece, 0, 12).Draw(t, "pieces"), "") + `"`
+		var name string
+		require.NoError(t, json.Unmarshal([]byte(raw), &name))
+		found, err := shared.CheckJSON([]byte(`{` + raw + `:"\u0000"}`))
+		require.NoError(t, err)
+		require.NotEmpty(t, found)
+		require.Equal(t, shared.Violation{Pointer: shared.Pointer(name), Message: "holds a NUL character"}, found[len(found)-1])
+	})
 }
 
 // anyJSON draws texts that are JSON, nearly JSON, or far from it.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/invopop/jsonschema"
@@ -93,7 +94,7 @@ func requestSchema(string) (schema, error) {
 	s := object(plain...)
 	s.Title = "request"
 	s.Description = "A request line of protocol 1. Refused beyond what a schema can say: a member that stands twice; text with NUL, U+FFFD, \"{{.\" or \"<no value>\" in it; " +
-		"nesting deeper than 64; an id such as 1.0; a timeout of zero or above 24h; an incident's number outside 1 to 2^63-1; params that make no sense, such as a path that is no full path."
+		fmt.Sprintf("nesting deeper than %d; more than %d members and items; ", shared.MaxDepth, shared.MaxValues) + "an id such as 1.0; a timeout of zero or above 24h; an incident's number outside 1 to 2^63-1; params that make no sense, such as a path that is no full path."
 	for _, name := range requestTypes() {
 		s.AllOf = append(s.AllOf, ofType(name, members))
 	}
