@@ -15,6 +15,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/kes-respond/kes-respond/shared"
+	"github.com/kes-respond/kes-respond/shared/rpc"
 )
 
 // TestTenThousandRequests pipes a thousand and then ten thousand requests
@@ -113,4 +116,36 @@ func BenchmarkOneShot(b *testing.B) {
 			b.ReportMetric(float64(spent)/1e6/float64(b.N), "cpu-ms/op")
 		})
 	}
+}
+
+// BenchmarkPluginLaunch is what a host waits for: from the launch of the real
+// program to the first event of a dry run, then what each further one takes.
+// The time of an empty go-plugin plugin stands in shared/rpc's benchmarks.
+func BenchmarkPluginLaunch(b *testing.B) {
+	dir := b.TempDir()
+	program := build(b, "kes-respond", dir)
+	r, refusal := shared.ParseRequest([]byte(`{"id":1,"task":"isolateHost","targetHost":"host","params":{"action":1},"hostLookup":"never","dryRun":true}`))
+	require.Nil(b, refusal)
+	launch := func() *rpc.Client {
+		cmd := exec.Command(program)
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+		plugin, err := rpc.Launch(b.Context(), cmd, rpc.LaunchOptions{})
+		require.NoError(b, err)
+		return plugin
+	}
+	b.Run("first event", func(b *testing.B) {
+		for b.Loop() {
+			plugin := launch()
+			plugin.Respond(b.Context(), r, func(shared.Event) { b.StopTimer() })
+			require.NoError(b, plugin.Close(b.Context()))
+			b.StartTimer()
+		}
+	})
+	b.Run("each request", func(b *testing.B) {
+		plugin := launch()
+		for b.Loop() {
+			require.Equal(b, shared.Planned, plugin.Respond(b.Context(), r, func(shared.Event) {}).Outcome)
+		}
+		require.NoError(b, plugin.Close(b.Context()))
+	})
 }
