@@ -3,8 +3,8 @@ package task
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 	"unicode"
@@ -36,7 +36,7 @@ func (t *Task) Parse(raw json.RawMessage) (Params, []shared.Violation) {
 	if err != nil {
 		return Params{}, []shared.Violation{{Pointer: "/params", Message: "cannot be read"}}
 	}
-	if found = c.check("/params", value); len(found) > 0 {
+	if found = c.check(nil, "/params", value); len(found) > 0 {
 		return Params{}, found
 	}
 	return t.decode(raw)
@@ -77,65 +77,92 @@ func checkerOf(s *jsonschema.Schema) (*checker, error) {
 	return c, err
 }
 
-// check names what is wrong in a value, from the outside in: where the parts
-// are right, the schema as a whole has the last word.
-func (c *checker) check(pointer string, value any) []shared.Violation {
-	var found []shared.Violation
+// mostNamed is how many violations are given a place of their own. The others
+// have that of the object they are in: they are counted, and nobody reads them.
+const mostNamed = 5 * shared.MaxListed
+
+// check adds to found what is wrong in a value, from the outside in: where the
+// parts are right, the schema as a whole has the last word.
+func (c *checker) check(found []shared.Violation, pointer string, value any) []shared.Violation {
+	before := len(found)
 	switch v := value.(type) {
 	case map[string]any:
 		if c.schema.Type == "object" {
-			found = c.object(pointer, v)
+			found = c.object(found, pointer, v)
 		}
 	case []any:
-		// Too many items are one violation: millions of wrong ones in one line
+		// Too many items are one violation: thousands of wrong ones in one line
 		// would fill the memory with what nobody reads.
 		if most := c.schema.MaxItems; c.schema.Type == "array" && c.items != nil && (most == nil || len(v) <= *most) {
 			for i, one := range v {
-				found = append(found, c.items.check(pointer+"/"+strconv.Itoa(i), one)...)
+				found = c.items.check(found, pointer+"/"+strconv.Itoa(i), one)
 			}
 		}
 	}
-	if len(found) == 0 && c.resolved.Validate(value) != nil {
+	if len(found) == before && (!typed(value, c.schema.Type) || c.resolved.Validate(value) != nil) {
 		found = append(found, shared.Violation{Pointer: pointer, Message: explain(c.schema)})
 	}
 	return found
 }
 
-func (c *checker) object(pointer string, value map[string]any) []shared.Violation {
-	var found []shared.Violation
+// typed says whether a value of tree is of a type. The library could say it,
+// and would print the whole value into an error that nobody reads.
+func typed(value any, name string) bool {
+	ok := true
+	switch name {
+	case "object":
+		_, ok = value.(map[string]any)
+	case "array":
+		_, ok = value.([]any)
+	case "string":
+		_, ok = value.(string)
+	case "boolean":
+		_, ok = value.(bool)
+	case "integer":
+		_, ok = value.(int)
+	}
+	return ok
+}
+
+func (c *checker) object(found []shared.Violation, pointer string, value map[string]any) []shared.Violation {
 	for _, name := range c.schema.Required {
 		if _, ok := value[name]; !ok {
 			found = append(found, shared.Violation{Pointer: pointer + shared.Pointer(name), Message: "is required"})
 		}
 	}
-	names := make([]string, 0, len(value))
-	for name := range value {
-		names = append(names, name)
-	}
-	sort.Strings(names)
+	names := slices.AppendSeq(make([]string, 0, len(value)), maps.Keys(value))
+	slices.Sort(names)
 	unreadable := false
 	for _, name := range names {
-		member, ok := c.members[name]
-		if ok {
-			found = append(found, member.check(pointer+shared.Pointer(name), value[name])...)
+		if member, ok := c.members[name]; ok {
+			found = member.check(found, pointer+shared.Pointer(name), value[name])
 			continue
 		}
 		if !readable(name) {
 			unreadable = true
 			continue
 		}
-		message := "is not a parameter of this task"
-		for known := range c.members {
-			if strings.EqualFold(known, name) {
-				message += "; \"" + known + "\" is spelt so"
-			}
-		}
-		found = append(found, shared.Violation{Pointer: pointer + shared.Pointer(name), Message: message})
+		found = append(found, c.unknown(pointer, name, len(found) < mostNamed))
 	}
 	if unreadable {
 		found = append(found, shared.Violation{Pointer: pointer, Message: "has a member whose name is no parameter of this task"})
 	}
 	return found
+}
+
+func (c *checker) unknown(pointer, name string, named bool) shared.Violation {
+	v := shared.Violation{Pointer: pointer, Message: "is not a parameter of this task"}
+	if !named {
+		v.Message = "has a member that is not a parameter of this task"
+		return v
+	}
+	v.Pointer += shared.Pointer(name)
+	for known := range c.members {
+		if strings.EqualFold(known, name) {
+			v.Message += "; \"" + known + "\" is spelt so"
+		}
+	}
+	return v
 }
 
 // readable says whether a caller's member name may stand in a pointer. Where
