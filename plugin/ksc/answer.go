@@ -144,7 +144,7 @@ func (x *exchange) refusedStatus(resp *http.Response, data []byte) *Error {
 	default:
 		e.Kind, e.Message, e.Delivery = KindBadAnswer, "an answer that KSC does not give", Unknown
 	}
-	if x.once {
+	if x.ask.once {
 		e.Delivery = Unknown
 	}
 	return e

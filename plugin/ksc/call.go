@@ -12,8 +12,10 @@ import (
 // ask is one method with its arguments, and what is to be known of it.
 type ask struct {
 	method       string
-	args, answer any  // answer nil: the method answers nothing
-	once         bool // it must not be repeated: only KSC's own error says that it was not carried out
+	args, answer any             // answer nil: the method answers nothing
+	once         bool            // it must not be repeated: only KSC's own error says that it was not carried out
+	foreign      bool            // its answer holds what others sent, so no error quotes it
+	sealed       func() []string // what it carries and no error may quote; nil: nothing
 }
 
 // call posts a method that may be repeated in the session, renewing that once
@@ -50,7 +52,7 @@ type header struct{ name, value string }
 type exchange struct {
 	client *Client
 	method string
-	once   bool
+	ask    ask
 	hidden []string // what its errors must not show
 	sent   delivery
 }
@@ -59,7 +61,7 @@ type exchange struct {
 // can be known: a request of which the connection was never got, or whose
 // writing failed, has not arrived whole.
 func (c *Client) post(ctx context.Context, a ask, headers ...header) error {
-	x := &exchange{client: c, method: a.method, once: a.once, hidden: c.hidden()}
+	x := &exchange{client: c, method: a.method, ask: a, hidden: c.hidden()}
 	body, err := asciiJSON(a.args)
 	if err != nil {
 		return &Error{Kind: KindRefused, Method: a.method, Message: "the arguments cannot be written: " + err.Error(), Err: err}

@@ -83,7 +83,7 @@ func (c *Client) FindHosts(ctx context.Context, by By, name string, limit int) (
 	if err != nil {
 		return nil, err
 	}
-	rows, err := c.read(ctx, method, answer, scanLimit)
+	rows, err := c.read(ctx, method, answer, scanLimit, false)
 	if err != nil {
 		return nil, err
 	}

@@ -38,7 +38,8 @@ func (c *Client) AddIncident(ctx context.Context, in Incident) (int64, error) {
 		Body     string  `json:"KLINCDT_BODY"`
 		Host     string  `json:"KLHST_WKS_HOSTNAME"`
 	}
-	err := c.order(ctx, ask{method: method, answer: &answer, args: struct {
+	sealed := func() []string { return texts(in.Body, in.Host) }
+	err := c.order(ctx, ask{method: method, answer: &answer, sealed: sealed, args: struct {
 		Data data `json:"pData"`
 	}{data{in.Severity, datetime(in.Added), in.Body, in.Host}}})
 	if err != nil {
@@ -133,7 +134,7 @@ func (c *Client) findIncidents(ctx context.Context, filter string, most int) ([]
 	if err != nil {
 		return nil, err
 	}
-	rows, err := c.read(ctx, findIncidents, answer, most)
+	rows, err := c.read(ctx, findIncidents, answer, most, true)
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,10 @@ import (
 func (x *exchange) lost(ctx context.Context, err error, d Delivery) *Error {
 	e := &Error{Kind: KindUnreachable, Method: x.method, Delivery: d, Err: err}
 	addr := x.client.config.Addr
-	why := x.excerpt([]byte(cause(err)), 2*excerptBytes)
+	why := cause(err)
+	if !x.ask.foreign || !isOurs(err) {
+		why = x.excerpt([]byte(why), 2*excerptBytes)
+	}
 	tlsMessage, isTLS := tlsFailure(err)
 	switch {
 	case isTLS:

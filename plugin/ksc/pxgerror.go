@@ -24,12 +24,15 @@ func (x *exchange) failed(resp *http.Response, p *pxgError) *Error {
 	subcode, _ := p.Subcode.integer()
 	e := &Error{
 		Method: x.method, Status: resp.StatusCode, Delivery: Answered, Code: int(code), Subcode: int(subcode),
-		Module: x.excerpt([]byte(p.Module.text()), maxModuleBytes), Message: x.excerpt([]byte(p.text()), 4*excerptBytes),
+		Module: p.Module.text(), Message: x.excerpt([]byte(p.text()), 4*excerptBytes),
 	}
 	if e.Message == "" {
 		e.Message = "KSC gave no reason"
 	}
 	e.Kind = kindOf(e.Module, e.Code)
+	if e.Kind == KindRefused { // any other kind says that the module is a known one
+		e.Module = x.excerpt([]byte(e.Module), maxModuleBytes)
+	}
 	return e
 }
 

@@ -25,7 +25,7 @@ type found struct {
 // read takes up to most records out of a result set and releases it. A set
 // that gives fewer records than it was said to hold is an error: to miss a
 // second host of one name is to take the first for the only one.
-func (c *Client) read(ctx context.Context, method string, f found, most int) ([]row, error) {
+func (c *Client) read(ctx context.Context, method string, f found, most int, foreign bool) ([]row, error) {
 	count, ok := f.Count.integer()
 	if !ok || count < 0 || count > 0 && f.Accessor == "" {
 		return nil, unusable(method, "KSC answered without a count or without its result set")
@@ -33,7 +33,7 @@ func (c *Client) read(ctx context.Context, method string, f found, most int) ([]
 	if f.Accessor == "" {
 		return nil, nil
 	}
-	all, err := c.readAll(ctx, f.Accessor, int(min(count, int64(most))))
+	all, err := c.readAll(ctx, f.Accessor, int(min(count, int64(most))), foreign)
 	var e *Error
 	if err == nil || errors.As(err, &e) && e.Delivery == Answered {
 		// Otherwise KSC does not answer, or nobody waits any more. A set that
@@ -47,7 +47,7 @@ func (c *Client) read(ctx context.Context, method string, f found, most int) ([]
 
 // readAll reads records 0 to n. Steps become smaller where the records are too
 // long for one answer.
-func (c *Client) readAll(ctx context.Context, accessor string, n int) ([]row, error) {
+func (c *Client) readAll(ctx context.Context, accessor string, n int, foreign bool) ([]row, error) {
 	var all []row
 	for step := chunkSize; len(all) < n; {
 		var answer struct {
@@ -56,11 +56,11 @@ func (c *Client) readAll(ctx context.Context, accessor string, n int) ([]row, er
 			} `json:"pChunk"`
 		}
 		want := min(step, n-len(all))
-		err := c.call(ctx, getItemsChunk, struct {
+		err := c.repeatable(ctx, ask{method: getItemsChunk, answer: &answer, foreign: foreign, args: struct {
 			Accessor string `json:"strAccessor"`
 			Start    int    `json:"nStart"`
 			Count    int    `json:"nCount"`
-		}{accessor, len(all), want}, &answer)
+		}{accessor, len(all), want}})
 		got := len(answer.Chunk.Rows)
 		switch {
 		case errors.Is(err, errTooLong) && want > 1:

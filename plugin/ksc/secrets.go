@@ -50,6 +50,9 @@ func (x *exchange) excerpt(data []byte, most int) string {
 		pairs = append(pairs, s, "[hidden]")
 	}
 	window := min(len(data), 2*(most+longest))
+	if x.ask.foreign || x.ask.sealed != nil && quotes(string(data[:min(len(data), window+runMargin)]), x.ask.sealed()) {
+		return withheld(data)
+	}
 	text := strings.NewReplacer(pairs...).Replace(string(data[:window]))
 	cut := window < len(data)
 	if cut {
