@@ -12,8 +12,8 @@ var (
 	errLeaving  = errors.New("no more requests are taken")
 )
 
-// flight holds the requests that were let in and have not ended. It bounds
-// their number and their bytes.
+// flight holds the requests that were let in and have not ended, and the line
+// that is being taken. It bounds their number and their bytes.
 type flight struct {
 	maxBytes int64
 	maxCalls int
@@ -23,8 +23,9 @@ type flight struct {
 	calls map[shared.ID]*call
 	count int // calls that hold room; one more than in calls while a result is being written
 	bytes int64
+	door  bool // a line was read and is being taken
 	shut  bool
-	idle  chan struct{} // closed once shut and empty
+	idle  chan struct{} // closed once shut and empty, the door too
 }
 
 func newFlight(bytes int64, calls int) *flight {
@@ -33,7 +34,24 @@ func newFlight(bytes int64, calls int) *flight {
 	return f
 }
 
-// enter lets a call in, waiting until there is room for it.
+// arrive says that a line was read: until done is called there is no idling.
+// It is false when that line came too late for anybody to answer.
+func (f *flight) arrive() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.door = !f.shut || f.count > 0
+	return f.door
+}
+
+func (f *flight) done() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.door = false
+	f.settle()
+}
+
+// enter lets a call in, waiting until there is room for it. Once shut it waits
+// no more: the one call that stood at the door is let in to hear so.
 func (f *flight) enter(c *call) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -42,9 +60,6 @@ func (f *flight) enter(c *call) error {
 	}
 	for !f.shut && f.count > 0 && (f.count >= f.maxCalls || f.bytes+c.size > f.maxBytes) {
 		f.room.Wait()
-	}
-	if f.shut {
-		return errLeaving
 	}
 	f.calls[c.id] = c
 	f.count++
@@ -89,7 +104,7 @@ func (f *flight) running() []*call {
 	return all
 }
 
-// close lets nobody in any more; idle is closed when the last has left.
+// close ends all waiting for room; idle is closed when the last has left.
 func (f *flight) close() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -101,7 +116,7 @@ func (f *flight) close() {
 }
 
 func (f *flight) settle() {
-	if f.shut && f.count == 0 {
+	if f.shut && f.count == 0 && !f.door {
 		close(f.idle)
 	}
 }

@@ -82,21 +82,31 @@ func (s *server) read(in io.Reader) error {
 	for s.ctx.Err() == nil {
 		line, err := lines.next()
 		var bad badLine
-		switch {
-		case errors.As(err, &bad):
-			s.problem("", lines.count, &shared.Error{
-				Code: shared.BadRequest, Message: "this line is no request: " + bad.Error(),
-				Assistance: fmt.Sprintf("Send one JSON object a line, of at most %d bytes.", shared.MaxRequestBytes),
-			})
-		case err != nil:
+		if err != nil && !errors.As(err, &bad) {
 			return err
-		default:
-			if err := s.take(lines.count, line); err != nil {
-				return err
-			}
+		}
+		if !s.calls.arrive() {
+			break
+		}
+		last := s.line(lines.count, line, bad)
+		s.calls.done()
+		if last != nil {
+			return last
 		}
 	}
 	return errLeaving
+}
+
+// line acts on one line that was read.
+func (s *server) line(n int64, line []byte, bad badLine) error {
+	if bad == "" {
+		return s.take(n, line)
+	}
+	s.problem("", n, &shared.Error{
+		Code: shared.BadRequest, Message: "this line is no request: " + bad.Error(),
+		Assistance: fmt.Sprintf("Send one JSON object a line, of at most %d bytes.", shared.MaxRequestBytes),
+	})
+	return nil
 }
 
 // drain waits for what runs, then for as long as the grace lasts.
@@ -149,5 +159,11 @@ func (s *server) abandon() error {
 	}
 	lost := s.out.lost()
 	s.out.close(stuck)
-	return errors.Join(lost, fmt.Errorf("%w: %d", ErrAbandoned, len(left)))
+	switch {
+	case len(left) > 0:
+		return errors.Join(lost, fmt.Errorf("%w: %d", ErrAbandoned, len(left)))
+	case lost == nil: // all that is left is a line whose error nobody takes
+		lost = fmt.Errorf("%w: it took no event any more", ErrOutputLost)
+	}
+	return lost
 }

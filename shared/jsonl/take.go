@@ -16,7 +16,7 @@ func (s *server) take(n int64, line []byte) error {
 	case r.ID == "":
 		s.problem("", n, refusal)
 	case r.Type == shared.TypeRespond || r.Type == shared.TypeStatus || r.Type == shared.TypeDescribe || r.Type == shared.TypeCheck:
-		return s.start(n, int64(len(line)), r, refusal)
+		s.start(n, int64(len(line)), r, refusal)
 	case refusal != nil:
 		s.problem(r.ID, n, refusal)
 	case r.Type == shared.TypeShutdown:
@@ -40,22 +40,18 @@ func (s *server) cancel(n int64, r shared.Request) {
 }
 
 // start lets a request in and carries it out beside the others. What is
-// refused is answered at once.
-func (s *server) start(n, size int64, r shared.Request, refusal *shared.Error) error {
+// refused is answered at once, and so is what is let in after the end of ctx.
+func (s *server) start(n, size int64, r shared.Request, refusal *shared.Error) {
 	ctx, cancel := context.WithCancel(s.ctx)
 	c := &call{turn: newLock(), id: r.ID, line: n, size: size, task: r.Task, host: r.TargetHost, cancel: cancel}
-	switch err := s.calls.enter(c); {
-	case errors.Is(err, errInFlight):
+	if err := s.calls.enter(c); err != nil {
 		cancel()
 		s.out.event(shared.Event{Problem: &shared.Problem{
 			Code: shared.DuplicateID, Message: fmt.Sprintf("the id %q is in flight already; this line was not carried out", r.ID.Text()),
 			Assistance: "Give each request an id of its own, or wait for the result before using one again.",
 			Line:       n, DuplicateID: r.ID,
 		}})
-		return nil
-	case err != nil:
-		cancel()
-		return err
+		return
 	}
 	go func() {
 		var last shared.Event
@@ -69,7 +65,6 @@ func (s *server) start(n, size int64, r shared.Request, refusal *shared.Error) e
 			s.answer(ctx, c, r, refusal, last.Result)
 		}
 	}()
-	return nil
 }
 
 // answer fills in the one result of a request, whatever becomes of it.
@@ -174,15 +169,24 @@ func (s *server) problem(id shared.ID, n int64, e *shared.Error) {
 	s.out.event(shared.Event{ID: id, Problem: problemOf(e, n)})
 }
 
+// problemOf is an error as an event, which has no list of violations: where
+// there are several the message names those that the error lists.
 func problemOf(err error, line int64) *shared.Problem {
 	e, ok := errors.AsType[*shared.Error](err)
 	if !ok {
 		e = &shared.Error{Code: shared.Internal, Message: err.Error()}
 	}
 	p := &shared.Problem{Code: e.Code, Message: e.Message, Assistance: e.Assistance, Line: line}
-	for _, v := range e.Violations {
-		if len(e.Violations) > 1 {
-			p.Message += "; " + v.Pointer + " " + v.Message
+	if len(e.Violations) > 1 {
+		for _, v := range e.Violations {
+			at := v.Pointer
+			if at == "" {
+				at = "its top level"
+			}
+			p.Message += "; " + at + " " + v.Message
+		}
+		if e.Omitted > 0 {
+			p.Message += fmt.Sprintf("; and %d more", e.Omitted)
 		}
 	}
 	return p
