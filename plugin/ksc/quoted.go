@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -66,22 +67,36 @@ func texts(body, public string) []string {
 // quotes says that a text shares too much with one of the values.
 func quotes(text string, values []string) bool {
 	plain := plainText(text)
+	said := words(text)
 	runs := map[[runLength]rune]bool{}
 	eachRun(plain, func(run [runLength]rune) bool { runs[run] = true; return false })
 	return slices.ContainsFunc(values, func(v string) bool {
 		inJSON, _ := json.Marshal(v) // a tab is a "t" there
 		for _, form := range []string{v, string(inJSON)} {
 			whole := plainText(form)
-			if eachRun(whole, func(run [runLength]rune) bool { return runs[run] }) || isWord(plain, whole) || endsIn(plain, whole) {
+			begins := func(w string) bool { return len([]rune(w)) >= shortestWord && strings.HasPrefix(whole, w) }
+			if eachRun(whole, func(run [runLength]rune) bool { return runs[run] }) || isWord(plain, whole) ||
+				endsIn(plain, whole) || slices.ContainsFunc(said, begins) {
 				return true
 			}
 		}
-		words := strings.FieldsFunc(v, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`"'=,;`, r) })
-		return slices.ContainsFunc(words, func(w string) bool {
-			return len(w) < 16*runLength && (isWord(plain, plainText(w)) || endsIn(plain, plainText(w)))
-		})
+		return slices.ContainsFunc(words(v), func(w string) bool { return isWord(plain, w) || endsIn(plain, w) })
 	})
 }
+
+// words are the words of a text, without those whose runs say enough.
+func words(text string) []string {
+	var all []string
+	for _, w := range strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`"'=,;`, r) }) {
+		if len(w) < 16*runLength {
+			all = append(all, strings.TrimRight(plainText(w), closers))
+		}
+	}
+	return all
+}
+
+// closers may follow a value that was cut.
+const closers = "}]).…"
 
 func isWord(text, word string) bool {
 	return len([]rune(word)) >= shortestWord && strings.Contains(text, word)
@@ -90,7 +105,7 @@ func isWord(text, word string) bool {
 // endsIn says that a text ends with the beginning of a value: it may have been
 // cut there.
 func endsIn(text, value string) bool {
-	text = strings.TrimRight(text, "}]).…")
+	text = strings.TrimRight(text, closers)
 	end := []rune(text[max(0, len(text)-utf8.UTFMax*runLength):])
 	for n := shortestWord; n <= min(runLength, len(end)); n++ {
 		if strings.HasPrefix(value, string(end[len(end)-n:])) {
@@ -147,8 +162,11 @@ func plainText(s string) string {
 	}, strings.ToValidUTF8(s, ""))
 }
 
-func percents() *regexp.Regexp { return regexp.MustCompile(`%[0-9a-fA-F]{2}`) }
-func escapes() *regexp.Regexp  { return regexp.MustCompile(`(\\+u[0-9a-fA-F]{4})+`) }
+// Compiled where first needed: errors are few, and a start is not to wait.
+var (
+	percents = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`%[0-9a-fA-F]{2}`) })
+	escapes  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(\\+u[0-9a-fA-F]{4})+`) })
+)
 
 // isOurs says that an error's text is not the server's, nor a proxy's.
 func isOurs(err error) bool {
