@@ -94,6 +94,9 @@ func (x *exchange) understand(resp *http.Response, data []byte, answer any) erro
 		return x.badAnswer(resp, data, "the answer is not the JSON that KSC sends", nil)
 	}
 	if answer == nil {
+		if !isVoid(data) {
+			return x.badAnswer(resp, data, "the answer holds something where KSC's holds nothing", nil)
+		}
 		return nil
 	}
 	if err := json.Unmarshal(data, answer); err != nil {
@@ -101,6 +104,23 @@ func (x *exchange) understand(resp *http.Response, data []byte, answer any) erro
 	}
 	return nil
 }
+
+// isVoid says that an object is what a method without a value answers: {}
+// (KSCAPI main page). A value written as null is as little.
+func isVoid(data []byte) bool {
+	return each(data, 1, func(name string, d *json.Decoder) error {
+		var v any
+		if err := d.Decode(&v); err != nil {
+			return err
+		}
+		if name != "PxgRetVal" || v != nil {
+			return errNotVoid
+		}
+		return nil
+	}) == nil
+}
+
+var errNotVoid = errors.New("a value where there is none")
 
 // isEmpty says that a value may stand beside an error without contradicting it.
 func isEmpty(v json.RawMessage) bool {
