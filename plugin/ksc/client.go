@@ -152,6 +152,11 @@ func proxyFunc(f func(*url.URL) (*url.URL, error)) func(*http.Request) (*url.URL
 		if err != nil {
 			return nil, errors.New("the proxy's address cannot be read") // err may quote the proxy's password
 		}
+		if u != nil && !strings.EqualFold(u.Scheme, "http") {
+			// The transport has one TLS configuration: a proxy with TLS of its
+			// own would have to show KSC's certificate, and could pass for KSC.
+			return nil, errors.New("only http:// proxies can be used")
+		}
 		return u, nil
 	}
 }

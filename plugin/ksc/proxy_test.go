@@ -157,3 +157,36 @@ func TestAProxyWhoseAddressIsBroken(t *testing.T) {
 		assert.Empty(t, p.dialled)
 	})
 }
+
+// TestOnlyHTTPProxies: to one with TLS of its own the server's name and pins
+// would be applied, and its certificate shown as KSC's.
+func TestOnlyHTTPProxies(t *testing.T) {
+	for _, scheme := range []string{"https", "HTTPS", "socks5", "socks5h", "ftp", ""} {
+		synctest.Test(t, func(t *testing.T) {
+			p := &proxy{server: newRogue(t, wellBehaved)}
+			c := client(t, p.Dial, func(c *ksc.Config) {
+				c.Proxy = func(*url.URL) (*url.URL, error) {
+					return &url.URL{Scheme: scheme, Host: proxyAddr, User: url.UserPassword("me", proxyPassword)}, nil
+				}
+			})
+			_, shown := c.Certificate(t.Context())
+			_, sent := c.AddIncident(t.Context(), incident(1))
+			for _, err := range []error{shown, sent, c.Open(t.Context())} {
+				e := failed(t, err)
+				assert.Equal(t, ksc.KindUnreachable, e.Kind, "%v", e)
+				assert.Equal(t, ksc.NotSent, e.Delivery)
+				assert.Contains(t, e.Message, "only http:// proxies can be used")
+				assert.NotContains(t, e.Error(), proxyPassword)
+			}
+			assert.Empty(t, p.dialled)
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		p := &proxy{server: newRogue(t, wellBehaved)}
+		c := client(t, p.Dial, environment("http://"+proxyAddr, ""))
+		shown, err := c.Certificate(t.Context())
+		require.NoError(t, err)
+		assert.Empty(t, shown.Problem, "through the tunnel it is KSC's own")
+		assert.Equal(t, []string{proxyAddr}, p.dialled)
+	})
+}
