@@ -72,7 +72,9 @@ func (c *Client) post(ctx context.Context, a ask, headers ...header) error {
 	if err != nil {
 		return &Error{Kind: KindRefused, Method: a.method, Message: err.Error(), Err: err}
 	}
-	req.GetBody = nil // so that the transport has nothing to send again
+	// The transport may take the body a second time. It does so only where a
+	// pooled connection died before it took a single byte: a POST that says
+	// nothing of being idempotent is not sent again for any other reason.
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept-Encoding", "gzip")
 	if c.config.UserAgent != "" {
