@@ -27,7 +27,7 @@ func dear() map[string]string {
 		b.WriteString(end)
 		return b.String()
 	}
-	const most, beyond = shared.MaxValues - 10, 1 << 16
+	const most, beyond = shared.MaxValues - 10, 1 << 14
 	items := fill(64, "[", "@", "]")
 	return map[string]string{
 		"names":                       fill(most, "{", `"a#":0`, "}"),
@@ -42,12 +42,12 @@ func dear() map[string]string {
 		"objects":                     fill(most, "[", "{}", "]"),
 		"items in a member":           fill(most, `{"ioc":[`, "0", "]}"),
 		"items in a member beyond":    fill(beyond, `{"ioc":[`, "0", "]}"),
-		"a long text":                 `{"ioc":"` + strings.Repeat("!", 1<<18) + `","path":"` + strings.Repeat("x", 1<<18) + `","md5hash":"` + strings.Repeat("x", 1<<18) + `","hash":"` + strings.Repeat("x", 1<<18) + `"}`,
-		"a text of escapes":           `{"ioc":"` + strings.Repeat(`\u0001`, 1<<16) + `","path":"` + strings.Repeat(`\u0001`, 1<<16) + `","md5hash":"` + strings.Repeat(`\u0001`, 1<<16) + `"}`,
-		"a long number":               `{"action":1` + strings.Repeat("0", 1<<18) + `}`,
-		"a far exponent":              `{"action":1e` + strings.Repeat("9", 1<<18) + `}`,
-		"a long name":                 `{"` + strings.Repeat("a", 1<<18) + `":0}`,
-		"a long odd name":             `{"` + strings.Repeat(`\u0001`, 1<<16) + `":0}`,
+		"a long text":                 `{"ioc":"` + strings.Repeat("!", 1<<16) + `","path":"` + strings.Repeat("x", 1<<16) + `","md5hash":"` + strings.Repeat("x", 1<<16) + `","hash":"` + strings.Repeat("x", 1<<16) + `"}`,
+		"a text of escapes":           `{"ioc":"` + strings.Repeat(`\u0001`, 1<<14) + `","path":"` + strings.Repeat(`\u0001`, 1<<14) + `","md5hash":"` + strings.Repeat(`\u0001`, 1<<14) + `"}`,
+		"a long number":               `{"action":1` + strings.Repeat("0", 1<<16) + `}`,
+		"a far exponent":              `{"action":1e` + strings.Repeat("9", 1<<16) + `}`,
+		"a long name":                 `{"` + strings.Repeat("a", 1<<16) + `":0}`,
+		"a long odd name":             `{"` + strings.Repeat(`\u0001`, 1<<14) + `":0}`,
 	}
 }
 
