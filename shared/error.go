@@ -89,7 +89,7 @@ func (e *Error) Error() string {
 func Refuse(violations ...Violation) *Error {
 	e := &Error{
 		Code: BadRequest, Message: "the request breaks the contract; nothing was sent",
-		Assistance: "Mend the places listed under violations; \"kes-respond describe TASK\" shows what a task takes.",
+		Assistance: "Mend what is named here; \"kes-respond describe TASK\" shows what a task takes.",
 		Violations: violations,
 	}
 	if len(violations) == 1 {

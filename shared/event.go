@@ -32,11 +32,12 @@ type Hello struct {
 }
 
 // Limits are the bounds a caller has to keep or may count on, in bytes save
-// Depth.
+// Depth and Values.
 type Limits struct {
 	RequestBytes int `json:"requestBytes"`
 	EventBytes   int `json:"eventBytes"`
 	Depth        int `json:"depth"`
+	Values       int `json:"values"` // members and items in a request, those of every level together
 }
 
 // Accepted says that a request was decided and claimed.

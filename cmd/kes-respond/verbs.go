@@ -42,7 +42,6 @@ finished first. The first line out is "hello".`,
 func hello() shared.Hello {
 	h := shared.Hello{
 		Protocol: shared.Protocol, Name: plugin.Name, Version: version,
-		Limits: shared.Limits{RequestBytes: shared.MaxRequestBytes, EventBytes: shared.MaxEventBytes, Depth: shared.MaxDepth},
 	}
 	for _, t := range task.All() {
 		h.Tasks = append(h.Tasks, t.Name)

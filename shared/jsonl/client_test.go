@@ -118,7 +118,7 @@ func TestClientKeepsTheHello(t *testing.T) {
 	hello := l.Hello()
 	assert.Equal(t, shared.Hello{
 		Protocol: 1, Name: "kes-respond", Version: "test", Tasks: []string{"isolateHost"},
-		Limits: shared.Limits{RequestBytes: 16777216, EventBytes: 65536, Depth: 64},
+		Limits: shared.Limits{RequestBytes: 16777216, EventBytes: 65536, Depth: 64, Values: 10000},
 	}, hello)
 	assert.NoError(t, l.Close(t.Context()))
 	assert.NoError(t, <-l.served)

@@ -293,7 +293,7 @@ func TestServeEventsAsText(t *testing.T) {
 		seen = append(seen, text)
 	}
 	assert.ElementsMatch(t, []string{
-		`{"type":"hello","time":"T","protocol":1,"name":"kes-respond","version":"test","tasks":["isolateHost"],"limits":{"requestBytes":16777216,"eventBytes":65536,"depth":64}}` + "\n",
+		`{"type":"hello","time":"T","protocol":1,"name":"kes-respond","version":"test","tasks":["isolateHost"],"limits":{"requestBytes":16777216,"eventBytes":65536,"depth":64,"values":10000}}` + "\n",
 		`{"type":"accepted","time":"T","id":"good","seq":0,"host":{"id":"h"}}` + "\n",
 		`{"type":"result","time":"T","id":"good","seq":1,"outcome":"submitted","task":"isolateHost","targetHost":"h"}` + "\n",
 		`{"type":"error","time":"T","id":"\u00e9","seq":0,"code":"bad_request","message":"no request \"7\" is in flight: it has ended, or was never read","assistance":"Look for its result above; there is nothing to cancel.","line":2}` + "\n",

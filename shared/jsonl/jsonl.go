@@ -60,7 +60,7 @@ const (
 func (o Options) filled() Options {
 	o.Hello.Protocol = shared.Protocol
 	o.Hello.Limits = shared.Limits{
-		RequestBytes: shared.MaxRequestBytes, EventBytes: shared.MaxEventBytes, Depth: shared.MaxDepth,
+		RequestBytes: shared.MaxRequestBytes, EventBytes: shared.MaxEventBytes, Depth: shared.MaxDepth, Values: shared.MaxValues,
 	}
 	if o.Hello.Tasks == nil {
 		o.Hello.Tasks = []string{}
