@@ -74,6 +74,31 @@ func helpInOrder(c *cobra.Command) bool {
 }
 
 func commands(s surroundings) *cobra.Command {
+	root := rootCommand(s)
+	root.SetIn(s.in)
+	root.SetOut(s.out)
+	root.SetErr(s.err)
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetHelpCommand(helpCommand(root))
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		// A misspelled command falls to the root, which then stumbles over
+		// the command's flags: the name is what is wrong.
+		if c == root && !strings.HasPrefix(s.args[1], "-") {
+			return noCommand(c, s.args[1])
+		}
+		return usage("%w", err)
+	})
+	root.AddGroup(&cobra.Group{ID: "tasks", Title: "Tasks:"})
+	for _, t := range task.All() {
+		root.AddCommand(taskCommand(s, t))
+	}
+	root.AddCommand(serveCommand(s), checkCommand(s), statusCommand(s), describeCommand(s), sampleCommand(s), versionCommand(s), completionCommand(s))
+	return root
+}
+
+// rootCommand is what runs without a command: the plugin of a host that
+// launched it, else help.
+func rootCommand(s surroundings) *cobra.Command {
 	showVersion := false
 	asPlugin := launched(s.args, s.getenv)
 	f := settingsFlags{all: true}
@@ -112,27 +137,9 @@ not reached; 75 try later; 77 login or right. A code not listed is a failure.`,
 	if asPlugin {
 		f.add(root.Flags())
 	}
-	root.SetIn(s.in)
-	root.SetOut(s.out)
-	root.SetErr(s.err)
-	root.CompletionOptions.DisableDefaultCmd = true
 	// cobra's own version flag formats by text/template, which keeps the linker
 	// from leaving out what nobody calls: a fifth of the binary.
 	root.Flags().BoolVar(&showVersion, "version", false, "as the command version")
-	root.SetHelpCommand(helpCommand(root))
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		// A misspelled command falls to the root, which then stumbles over
-		// the command's flags: the name is what is wrong.
-		if c == root && !strings.HasPrefix(s.args[1], "-") {
-			return noCommand(c, s.args[1])
-		}
-		return usage("%w", err)
-	})
-	root.AddGroup(&cobra.Group{ID: "tasks", Title: "Tasks:"})
-	for _, t := range task.All() {
-		root.AddCommand(taskCommand(s, t))
-	}
-	root.AddCommand(serveCommand(s), checkCommand(s), statusCommand(s), describeCommand(s), sampleCommand(s), versionCommand(s), completionCommand(s))
 	return root
 }
 
