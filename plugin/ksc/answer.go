@@ -13,20 +13,13 @@ import (
 	"strings"
 )
 
-// The bounds of an answer, unpacked. Only records of a result set are long:
-// an incident may carry an archive.
+// The bounds of an answer, unpacked. Only records of incidents are long: one
+// may carry an archive.
 const (
 	maxAnswerBytes  = 1 << 20
 	maxRecordsBytes = 32 << 20
 	maxHeaderBytes  = 256 << 10
 )
-
-func (c *Client) longest(method string) int {
-	if method == getItemsChunk {
-		return c.recordsBytes
-	}
-	return maxAnswerBytes
-}
 
 // brokenError is an answer that arrived and cannot be unpacked.
 type brokenError struct{ err error }

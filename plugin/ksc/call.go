@@ -2,6 +2,7 @@ package ksc
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -16,6 +17,7 @@ type ask struct {
 	once         bool            // it must not be repeated: only KSC's own error says that it was not carried out
 	foreign      bool            // its answer holds what others sent, so no error quotes it
 	sealed       func() []string // what it carries and no error may quote; nil: nothing
+	longest      int             // bytes of its answer; 0: maxAnswerBytes
 }
 
 // call posts a method that may be repeated in the session, renewing that once
@@ -94,7 +96,7 @@ func (c *Client) post(ctx context.Context, a ask, headers ...header) error {
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		return x.refusedStatus(resp, nil) // its body is the bare connection, which no context ends
 	}
-	data, err := readAnswer(resp, c.longest(a.method))
+	data, err := readAnswer(resp, cmp.Or(a.longest, maxAnswerBytes))
 	if err != nil {
 		if status := x.refusedStatus(resp, data); status != nil {
 			return status

@@ -73,7 +73,8 @@ type Client struct {
 	base     string
 	session  session
 
-	recordsBytes int // maxRecordsBytes, less in tests
+	// Of incidents: bytes of one step, and of a whole search. Less in tests.
+	recordsBytes, searchBytes int
 }
 
 // New makes a client. It opens nothing. The error names what in the
@@ -113,7 +114,7 @@ func New(c Config) (*Client, error) {
 		password: hide(c.Password),
 		session:  session{turn: make(chan struct{}, 1)},
 
-		recordsBytes: maxRecordsBytes,
+		recordsBytes: maxRecordsBytes, searchBytes: 2 * maxRecordsBytes,
 	}
 	c.Password = ""
 	client.config = c

@@ -1,5 +1,5 @@
 package ksc
 
-// LimitRecords lowers the bound of one step's records, so that tests of the
-// bound need not move 32 MiB.
-func (c *Client) LimitRecords(n int) { c.recordsBytes = n }
+// LimitRecords lowers the bounds of incidents, so that tests of them need not
+// move 32 MiB: of one step's records, and of four such steps together.
+func (c *Client) LimitRecords(n int) { c.recordsBytes, c.searchBytes = n, 4*n }

@@ -72,36 +72,37 @@ func (c *Client) FindHosts(ctx context.Context, by By, name string, limit int) (
 	if err != nil {
 		return nil, noSuchHost(method, err)
 	}
-	var answer found
-	err = c.call(ctx, method, struct {
-		Filter   string          `json:"wstrFilter"`
-		Fields   []string        `json:"vecFieldsToReturn"`
-		Order    []string        `json:"vecFieldsToOrder"`
-		Params   map[string]bool `json:"pParams"`
-		Lifetime int             `json:"lMaxLifeTime"`
-	}{filter, hostFields(), []string{}, map[string]bool{"KLGRP_FIND_FROM_CUR_VS_ONLY": true}, setLifetime}, &answer)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := c.read(ctx, method, answer, scanLimit, false)
-	if err != nil {
-		return nil, err
-	}
-	if len(rows) == scanLimit {
-		return nil, unusable(method, fmt.Sprintf("the search for one name returned %d hosts or more; none of them can be trusted to be the only one", scanLimit))
-	}
 	var hosts []Host
-	for _, r := range rows {
-		if !matches(r) {
-			continue
-		}
-		h := hostOf(r)
-		if h.ID == "" {
-			return nil, unusable(method, "KSC answered with a host without an id, so none can be trusted to be the only one")
-		}
-		if len(hosts) <= limit {
-			hosts = append(hosts, h)
-		}
+	scanned := 0
+	err = search{
+		method: method,
+		args: struct {
+			Filter   string          `json:"wstrFilter"`
+			Fields   []string        `json:"vecFieldsToReturn"`
+			Order    []string        `json:"vecFieldsToOrder"`
+			Params   map[string]bool `json:"pParams"`
+			Lifetime int             `json:"lMaxLifeTime"`
+		}{filter, hostFields(), []string{}, map[string]bool{"KLGRP_FIND_FROM_CUR_VS_ONLY": true}, setLifetime},
+		names: hostFields(), most: scanLimit, step: maxAnswerBytes, budget: maxHostsBytes,
+		take: func(r row) error {
+			if scanned++; scanned == scanLimit {
+				return unusable(method, fmt.Sprintf("the search for one name returned %d hosts or more; none of them can be trusted to be the only one", scanLimit))
+			}
+			if !matches(r) {
+				return nil
+			}
+			h := hostOf(r)
+			if h.ID == "" {
+				return unusable(method, "KSC answered with a host without an id, so none can be trusted to be the only one")
+			}
+			if len(hosts) <= limit {
+				hosts = append(hosts, h)
+			}
+			return nil
+		},
+	}.run(ctx, c)
+	if err != nil {
+		return nil, err
 	}
 	return hosts, nil
 }
@@ -111,8 +112,11 @@ func noSuchHost(method string, reason error) *Error {
 	return &Error{Kind: KindNotFound, Method: method, Message: "no host has such a name: it " + reason.Error(), Delivery: NotSent, Err: reason}
 }
 
-// scanLimit bounds the records looked through for one name.
-const scanLimit = 2000
+// The bounds of what is looked through for one name.
+const (
+	scanLimit     = 2000 // records
+	maxHostsBytes = 8 << 20
+)
 
 // hostFilter gives the filter for a name, and the comparison that what comes
 // back must pass.

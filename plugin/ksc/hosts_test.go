@@ -77,6 +77,45 @@ func TestNamesThatNoHostHas(t *testing.T) {
 	})
 }
 
+// TestAnAddressThatIsNoneIsNoHosts: by address only IPv4 is looked up, and
+// what is none is answered as a name that no host has.
+func TestAnAddressThatIsNoneIsNoHosts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, c := emulated(t, ksctest.Options{})
+		for _, name := range []string{"", "PC-12", "10.0.0", "10.0.0.012", "10.0.0.12/32", "10.0.0.256", "0.0.0.0", "::1", "::ffff:10.0.0.12", "fe80::1%eth0", " 10.0.0.12", hostID} {
+			_, err := c.FindHosts(t.Context(), ksc.ByIP, name, 20)
+			e := failed(t, err)
+			assert.True(t, ksc.IsNotFound(err), "%q", name)
+			assert.Equal(t, ksc.NotSent, e.Delivery)
+			assert.Contains(t, e.Message, "IPv4")
+		}
+		assert.Empty(t, server.Calls())
+	})
+}
+
+// TestASearchThatFailsIsNoAbsence: KLSTD 1186 of a search says that its result
+// set or a server is gone, never that there is no such host or incident.
+func TestASearchThatFailsIsNoAbsence(t *testing.T) {
+	for _, method := range []string{"HostGroup.FindHosts", "HostGroup.FindIncidents", "ChunkAccessor.GetItemsChunk"} {
+		synctest.Test(t, func(t *testing.T) {
+			c := client(t, newRogue(t, except(method, ok(`{"PxgError":{"code":1186,"module":"KLSTD","message":"not found"}}`))).Dial)
+			_, hosts := c.FindHosts(t.Context(), ksc.ByAny, "PC-12", 20)
+			_, incident := c.Incident(t.Context(), 4711)
+			_, incidents := c.FindIncidents(t.Context(), hostID, time.Now(), 5)
+			for _, err := range []error{hosts, incident, incidents} {
+				if err == nil {
+					continue // of the other search
+				}
+				e := failed(t, err)
+				assert.Equal(t, ksc.KindRefused, e.Kind, "%v", e)
+				assert.Equal(t, 1186, e.Code)
+				assert.False(t, ksc.IsNotFound(err))
+			}
+			assert.True(t, hosts != nil || incident != nil && incidents != nil)
+		})
+	}
+}
+
 // TestTwinsAreAllFound, over several steps of the result set, up to the limit
 // and one more.
 func TestTwinsAreAllFound(t *testing.T) {

@@ -81,16 +81,14 @@ func (c *Client) UpdateIncident(ctx context.Context, id int64, host string, hand
 // Incident reads one incident. IsNotFound says that there is none. It may be
 // repeated.
 func (c *Client) Incident(ctx context.Context, id int64) (Incident, error) {
-	all, err := c.findIncidents(ctx, fmt.Sprintf("(KLINCDT_ID=%d)", id), 2)
+	all, err := c.findIncidents(ctx, fmt.Sprintf("(KLINCDT_ID=%d)", id), 2, func(in Incident) bool { return in.ID == id })
 	if err != nil {
 		return Incident{}, err
 	}
-	for _, in := range all {
-		if in.ID == id {
-			return in, nil
-		}
+	if len(all) == 0 {
+		return Incident{}, &Error{Kind: KindNotFound, Method: findIncidents, Delivery: Answered, Message: fmt.Sprintf("there is no incident %d", id)}
 	}
-	return Incident{}, &Error{Kind: KindNotFound, Method: findIncidents, Delivery: Answered, Message: fmt.Sprintf("there is no incident %d", id)}
+	return all[0], nil
 }
 
 // FindIncidents gives the incidents of one host from a moment on, at most
@@ -100,17 +98,7 @@ func (c *Client) FindIncidents(ctx context.Context, host string, since time.Time
 	if err != nil {
 		return nil, noSuchHost(findIncidents, err)
 	}
-	all, err := c.findIncidents(ctx, filter, limit+1)
-	if err != nil {
-		return nil, err
-	}
-	exact := all[:0]
-	for _, in := range all {
-		if in.Host == host {
-			exact = append(exact, in)
-		}
-	}
-	return exact, nil
+	return c.findIncidents(ctx, filter, limit+1, func(in Incident) bool { return in.Host == host })
 }
 
 func incidentsFilter(host string, since time.Time) (string, error) {
@@ -118,37 +106,41 @@ func incidentsFilter(host string, since time.Time) (string, error) {
 	return fmt.Sprintf(`(&(KLHST_WKS_HOSTNAME=%s)(KLINCDT_ADDED>=T"%s"))`, id, since.UTC().Format(time.DateTime)), err
 }
 
-func (c *Client) findIncidents(ctx context.Context, filter string, most int) ([]Incident, error) {
-	var answer found
-	err := c.call(ctx, findIncidents, struct {
-		Filter   string    `json:"strFilter"`
-		Fields   []string  `json:"pFieldsToReturn"`
-		Order    []wrapped `json:"pFieldsToOrder"`
-		Lifetime int       `json:"lMaxLifeTime"`
-	}{
-		filter,
-		[]string{"KLINCDT_ID", "KLINCDT_SEVERITY", "KLINCDT_ADDED", "KLINCDT_BODY", "KLINCDT_IS_HANDLED", "KLHST_WKS_HOSTNAME"},
-		[]wrapped{wrapParams(map[string]any{"Name": "KLINCDT_ID", "Asc": true})},
-		setLifetime,
-	}, &answer)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := c.read(ctx, findIncidents, answer, most, true)
-	if err != nil {
-		return nil, err
-	}
+// findIncidents gives those of the incidents found that match.
+func (c *Client) findIncidents(ctx context.Context, filter string, most int, matches func(Incident) bool) ([]Incident, error) {
+	fields := []string{"KLINCDT_ID", "KLINCDT_SEVERITY", "KLINCDT_ADDED", "KLINCDT_BODY", "KLINCDT_IS_HANDLED", "KLHST_WKS_HOSTNAME"}
 	var all []Incident
-	for _, r := range rows {
-		id, ok := r["KLINCDT_ID"].integer()
-		if !ok {
-			return nil, unusable(findIncidents, "KSC answered with an incident without a number")
-		}
-		in := Incident{ID: id, Added: r["KLINCDT_ADDED"].moment(), Body: r["KLINCDT_BODY"].text(), Host: r["KLHST_WKS_HOSTNAME"].text()}
-		severity, _ := r["KLINCDT_SEVERITY"].integer()
-		in.Severity = int(severity)
-		in.Handled, in.HandledKnown = r["KLINCDT_IS_HANDLED"].boolean()
-		all = append(all, in)
+	err := search{
+		method: findIncidents,
+		args: struct {
+			Filter   string    `json:"strFilter"`
+			Fields   []string  `json:"pFieldsToReturn"`
+			Order    []wrapped `json:"pFieldsToOrder"`
+			Lifetime int       `json:"lMaxLifeTime"`
+		}{filter, fields, []wrapped{wrapParams(map[string]any{"Name": "KLINCDT_ID", "Asc": true})}, setLifetime},
+		names: fields, most: most, step: c.recordsBytes, budget: c.searchBytes, foreign: true,
+		take: func(r row) error {
+			in, err := incidentOf(r)
+			if err == nil && matches(in) {
+				all = append(all, in)
+			}
+			return err
+		},
+	}.run(ctx, c)
+	if err != nil {
+		return nil, err
 	}
 	return all, nil
+}
+
+func incidentOf(r row) (Incident, error) {
+	id, ok := r["KLINCDT_ID"].integer()
+	if !ok {
+		return Incident{}, unusable(findIncidents, "KSC answered with an incident without a number")
+	}
+	in := Incident{ID: id, Added: r["KLINCDT_ADDED"].moment(), Body: r["KLINCDT_BODY"].text(), Host: r["KLHST_WKS_HOSTNAME"].text()}
+	severity, _ := r["KLINCDT_SEVERITY"].integer()
+	in.Severity = int(severity)
+	in.Handled, in.HandledKnown = r["KLINCDT_IS_HANDLED"].boolean()
+	return in, nil
 }

@@ -3,6 +3,7 @@ package ksc
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 )
@@ -22,18 +23,35 @@ type found struct {
 	Count    value  `json:"PxgRetVal"`
 }
 
-// read takes up to most records out of a result set and releases it. A set
-// that gives fewer records than it was said to hold is an error: to miss a
-// second host of one name is to take the first for the only one.
-func (c *Client) read(ctx context.Context, method string, f found, most int, foreign bool) ([]row, error) {
+// search is a Find method, and what is to be made of its records.
+type search struct {
+	method  string
+	args    any
+	names   []string // the attributes asked for; of a record no other is kept
+	most    int      // records looked at
+	step    int      // bytes of one step's answer
+	budget  int      // bytes of all the records
+	foreign bool     // records hold what others sent
+	take    func(row) error
+}
+
+// run gives take up to most records of a search, one after the other, and
+// releases the result set. A set that gives fewer records than it was said to
+// hold is an error: to miss a second host of one name is to take the first for
+// the only one.
+func (s search) run(ctx context.Context, c *Client) error {
+	var f found
+	if err := c.call(ctx, s.method, s.args, &f); err != nil {
+		return notAbsent(err)
+	}
 	count, ok := f.Count.integer()
 	if !ok || count < 0 || count > 0 && f.Accessor == "" {
-		return nil, unusable(method, "KSC answered without a count or without its result set")
+		return unusable(s.method, "KSC answered without a count or without its result set")
 	}
 	if f.Accessor == "" {
-		return nil, nil
+		return nil
 	}
-	all, err := c.readAll(ctx, f.Accessor, int(min(count, int64(most))), foreign)
+	err := s.read(ctx, c, f.Accessor, int(min(count, int64(s.most))))
 	var e *Error
 	if err == nil || errors.As(err, &e) && e.Delivery == Answered {
 		// Otherwise KSC does not answer, or nobody waits any more. A set that
@@ -42,40 +60,59 @@ func (c *Client) read(ctx context.Context, method string, f found, most int, for
 		defer cancel()
 		_ = c.call(ctx, "ChunkAccessor.Release", map[string]string{"strAccessor": f.Accessor}, nil)
 	}
-	return all, err
+	return notAbsent(err)
 }
 
-// readAll reads records 0 to n. Steps become smaller where the records are too
+// notAbsent keeps KLSTD 1186 of a search from being read as the absence of
+// what was searched for: that is a search that finds none.
+func notAbsent(err error) error {
+	var e *Error
+	if errors.As(err, &e) && e.Kind == KindNotFound {
+		e.Kind = KindRefused
+	}
+	return err
+}
+
+// read takes records 0 to n. Steps become smaller where the records are too
 // long for one answer.
-func (c *Client) readAll(ctx context.Context, accessor string, n int, foreign bool) ([]row, error) {
-	var all []row
-	for step := chunkSize; len(all) < n; {
+func (s search) read(ctx context.Context, c *Client, accessor string, n int) error {
+	taken, bytes := 0, 0
+	for step := chunkSize; taken < n; {
 		var answer struct {
 			Chunk struct {
 				Rows rows `json:"KLCSP_ITERATOR_ARRAY"`
 			} `json:"pChunk"`
 		}
-		want := min(step, n-len(all))
-		err := c.repeatable(ctx, ask{method: getItemsChunk, answer: &answer, foreign: foreign, args: struct {
+		answer.Chunk.Rows.names = s.names
+		want := min(step, n-taken)
+		err := c.repeatable(ctx, ask{method: getItemsChunk, answer: &answer, foreign: s.foreign, longest: s.step, args: struct {
 			Accessor string `json:"strAccessor"`
 			Start    int    `json:"nStart"`
 			Count    int    `json:"nCount"`
-		}{accessor, len(all), want}})
-		got := len(answer.Chunk.Rows)
+		}{accessor, taken, want}})
+		got := answer.Chunk.Rows
+		bytes += got.bytes
 		switch {
 		case errors.Is(err, errTooLong) && want > 1:
 			step = want / 2
 			continue
 		case err != nil:
-			return nil, err
-		case got > want:
-			return nil, unusable(getItemsChunk, "KSC answered with more records than were asked for")
-		case got == 0:
-			return nil, unusable(getItemsChunk, "KSC answered with fewer records than its result set was said to hold")
+			return err
+		case len(got.all) > want:
+			return unusable(getItemsChunk, "KSC answered with more records than were asked for")
+		case len(got.all) == 0:
+			return unusable(getItemsChunk, "KSC answered with fewer records than its result set was said to hold")
+		case bytes > s.budget:
+			return unusable(getItemsChunk, fmt.Sprintf("the search returned more than %d MiB", s.budget>>20))
 		}
-		all = append(all, answer.Chunk.Rows...)
+		for _, r := range got.all {
+			if err := s.take(r); err != nil {
+				return err
+			}
+		}
+		taken += len(got.all)
 	}
-	return all, nil
+	return nil
 }
 
 // unusable is an answer in KSC's form whose content cannot be right.

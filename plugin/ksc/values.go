@@ -190,36 +190,68 @@ const maxMembers = 4096 // of a record; far more than a host has attributes
 
 // UnmarshalJSON reads the record.
 func (r *row) UnmarshalJSON(data []byte) error {
-	*r = nil
+	var err error
+	*r, err = readRow(data, nil)
+	return err
+}
+
+// readRow reads a record: of its attributes those named, or all for nil.
+func readRow(data []byte, names []string) (row, error) {
 	if string(data) == "null" {
-		return nil
+		return nil, nil
 	}
 	members := row{}
 	err := each(unwrap(data), maxMembers, func(name string, d *json.Decoder) error {
+		if names != nil && !slices.Contains(names, name) {
+			return d.Decode(&passed{})
+		}
 		var v value
 		err := d.Decode(&v)
 		members[name] = v
 		return err
 	})
-	if err == nil {
-		*r = members
+	if err != nil {
+		return nil, err
 	}
-	return err
+	return members, nil
 }
 
-// rows are the records of one step through a result set.
-type rows []row
+// passed is a value that is read over.
+type passed struct{}
+
+// UnmarshalJSON keeps nothing.
+func (*passed) UnmarshalJSON([]byte) error { return nil }
+
+// rows are the records of one step through a result set, reduced to the
+// attributes named.
+type rows struct {
+	names []string
+	all   []row
+	bytes int // that they took
+}
 
 // UnmarshalJSON reads the records, up to one more than a step may hold.
 func (r *rows) UnmarshalJSON(data []byte) error {
-	*r = nil
+	r.all, r.bytes = nil, len(data)
 	if string(data) == "null" {
 		return nil
 	}
 	return elements(data, chunkSize+1, func(d *json.Decoder) error {
-		var one row
+		one := named{names: r.names}
 		err := d.Decode(&one)
-		*r = append(*r, one)
+		r.all = append(r.all, one.row)
 		return err
 	})
+}
+
+// named is a record reduced to the attributes named.
+type named struct {
+	names []string
+	row   row
+}
+
+// UnmarshalJSON reads the record.
+func (n *named) UnmarshalJSON(data []byte) (err error) {
+	n.row, err = readRow(data, n.names)
+	return err
 }
