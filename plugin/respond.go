@@ -43,7 +43,7 @@ func (p *Plugin) Respond(ctx context.Context, r shared.Request, emit func(shared
 	if r.DryRun {
 		return o.planned(decision, emit)
 	}
-	if o.claim, err = p.config.Journal.Claim(ctx, o.entry(decision)); err != nil {
+	if o.claim, _, err = p.config.Journal.Claim(ctx, o.entry(decision)); err != nil {
 		return o.refused(journalError(err))
 	}
 	if !decision.Allowed {
@@ -131,7 +131,7 @@ func (p *Plugin) area(r shared.Request) string {
 func (o *order) entry(d guard.Decision) journal.Entry {
 	return journal.Entry{
 		ID: o.request.ID, Server: o.server.name, Task: o.task.Name, HostID: o.host.ID,
-		Effects: o.params.Effects(), Digest: o.digest(), Allowed: d.Allowed, Rule: d.Rule, Reason: d.Reason,
+		Effects: o.params.Effects(), Digest: o.digest(), Allowed: d.Allowed, Rule: d.Rule, Decision: d.Reason, RefusalCode: d.Code,
 	}
 }
 

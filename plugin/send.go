@@ -33,19 +33,20 @@ func (o *order) send(ctx context.Context) shared.Result {
 	if ctx.Err() != nil {
 		return o.notSent(ctx, ctx.Err())
 	}
-	if err := o.claim.Sending(); err != nil {
+	added := time.Now().UTC().Truncate(time.Second)
+	if err := o.claim.Sending(ctx, added); err != nil {
 		return o.refused(journalError(err))
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendBound)
 	defer cancel()
 
-	incident, result := o.addIncident(ctx)
+	incident, result := o.addIncident(ctx, added)
 	if incident == nil {
-		return unrecorded(result, o.claim.Ended(result.Outcome))
+		return unrecorded(result, o.ended(ctx, result))
 	}
 	result.Undo = o.undo()
 	id, _ := strconv.ParseInt(incident.ID, 10, 64)
-	lapses := o.claim.Stored(id)
+	lapses := o.claim.Stored(ctx, id, added)
 	if err := o.updateIncident(ctx, id); err != nil {
 		problem := fromKSC(err)
 		problem.Retryable = false // for the sender: another request would be a second order
@@ -53,9 +54,17 @@ func (o *order) send(ctx context.Context) shared.Result {
 		result.Outcome, result.Error = shared.Pending, problem
 		result.Message = "KSC has stored the incident, but did not confirm its second step (UpdateIncident); whether it acts on it is not known"
 	} else {
-		lapses = errors.Join(lapses, o.claim.Updated())
+		lapses = errors.Join(lapses, o.claim.Updated(ctx))
 	}
-	return unrecorded(result, errors.Join(lapses, o.claim.Ended(result.Outcome)))
+	return unrecorded(result, errors.Join(lapses, o.ended(ctx, result)))
+}
+
+func (o *order) ended(ctx context.Context, r shared.Result) error {
+	var code shared.Code
+	if r.Error != nil {
+		code = r.Error.Code
+	}
+	return o.claim.Ended(ctx, r.Outcome, code, r.Message)
 }
 
 // unrecorded adds to a result what the ledger could not take down: the outcome
@@ -68,8 +77,7 @@ func unrecorded(r shared.Result, err error) shared.Result {
 }
 
 // addIncident returns the incident, or nil and the result that ends the request.
-func (o *order) addIncident(ctx context.Context) (*shared.Incident, shared.Result) {
-	added := time.Now().UTC().Truncate(time.Second)
+func (o *order) addIncident(ctx context.Context, added time.Time) (*shared.Incident, shared.Result) {
 	addCtx, cancel := context.WithTimeout(ctx, addBound)
 	defer cancel()
 	id, err := o.server.client.AddIncident(addCtx, ksc.Incident{Severity: severity, Added: added, Body: o.body, Host: o.host.ID})

@@ -1,0 +1,199 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/kes-respond/kes-respond/shared"
+)
+
+// Claim is one request's place in the ledger. Its methods are called by one
+// goroutine, in the order of their names here, each before the next step
+// leaves the process. An error from Sending means that nothing may be sent;
+// after it the others write whatever becomes of ctx.
+type Claim struct {
+	j     *Journal // nil: nothing is kept
+	at    place
+	claim line
+	progress
+	record Record
+}
+
+// Claim records the decision on a request. It gives exactly one of these:
+//
+//   - a Claim, on the disk: go on;
+//   - a Prior: an earlier request answers for this one, nothing may be sent;
+//   - neither: the entry was a refusal, and is recorded;
+//   - an *Error: nothing may be sent.
+//
+// An earlier request answers when it was claimed under the same idempotency
+// key, whatever became of it; a different request under a used key is an error
+// of kind Reused. Without a key, and where the effects change a host, an equal
+// request answers that was claimed within the duplicate window and is not known
+// to have come to its end (no outcome yet, submitted or pending), or that has
+// ended well and had set the slot of this one to the same value; in both cases
+// only while nothing newer may have set that slot otherwise.
+//
+// ctx bounds the wait for the ledger. Concurrent claims share a flush.
+func (j *Journal) Claim(ctx context.Context, e Entry) (*Claim, *Prior, error) {
+	if j.root == nil {
+		return &Claim{}, nil, nil
+	}
+	var w writing
+	err := j.exclusive(ctx, func(t *turn) error { return t.claim(j.recorded(e), &w) })
+	if err == nil && w.seq > 0 {
+		err = j.sync(w.seq)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if w.rotated {
+		_ = j.settle(context.WithoutCancel(ctx)) // it costs time after a power failure, no more
+	}
+	return w.claim, w.prior, nil
+}
+
+// writing is what a claim comes to.
+type writing struct {
+	claim   *Claim
+	prior   *Prior
+	seq     uint64 // to be flushed
+	rotated bool
+}
+
+func (t *turn) claim(e Entry, w *writing) (err error) {
+	j := t.j
+	k, answered, err := t.answer(e)
+	if err != nil {
+		return err
+	}
+	l := line{Event: string(Claimed), By: j.self, Boot: j.boot, User: j.options.User, PID: j.options.PID, Entry: e, progress: progress{Stage: Claimed}}
+	if answered {
+		r, err := t.living(k)
+		if err != nil {
+			return err
+		}
+		w.prior = &Prior{r, j}
+		l.Event, l.Of, l.Claim, l.Stage = eventAnswered, k.claim.Seq, k.at, ""
+		if err := t.room(); err == nil { // where it is full it still answers
+			_, err = t.append(l)
+		}
+		return err
+	}
+	if w.rotated, err = t.rotate(); err != nil {
+		return err
+	}
+	if err := t.room(); err != nil {
+		return err
+	}
+	if !e.Allowed {
+		l.Event, l.Stage = eventRefused, ""
+	} else if err := t.lookBack(&l); err != nil {
+		return err
+	}
+	at, err := t.append(l)
+	if err != nil {
+		return err
+	}
+	w.seq = t.x.covered.seq
+	l.Seq = w.seq
+	if e.Allowed {
+		w.claim = t.own(known{at, l, l})
+	}
+	return nil
+}
+
+func (t *turn) own(k known) *Claim {
+	r := t.j.record(k)
+	r.Running = true
+	return &Claim{j: t.j, at: k.at, claim: k.claim, progress: k.last.progress, record: r}
+}
+
+// room refuses what would make the ledger larger than it may be. What was
+// claimed is written to its end even then.
+func (t *turn) room() error {
+	size := t.x.sealed + t.x.covered.at.offset()
+	if size < t.j.options.MaxBytes {
+		return nil
+	}
+	return &Error{
+		Kind: Full, Message: "the ledger in " + t.j.dir + " has reached the bound of its size, and nothing in it is old enough to be dropped",
+		Assistance: "Raise the bound of the ledger's size, or lower the time for which requests are remembered.",
+	}
+}
+
+// Record is what the ledger knows of the request. It is a copy from the moment
+// of the claim.
+func (c *Claim) Record() Record { return c.record }
+
+// Sending records that the incident is about to be added, and the time that it
+// will carry. It is not flushed: a killed process leaves it behind, and after a
+// power failure a claim alone is in doubt.
+func (c *Claim) Sending(ctx context.Context, added time.Time) error {
+	p := c.progress
+	p.Stage, p.AddedAt = Sending, &added
+	return c.write(ctx, string(Sending), p, false)
+}
+
+// Stored records the incident that KSC made, and returns when that is on the
+// disk.
+func (c *Claim) Stored(ctx context.Context, incident int64, added time.Time) error {
+	p := c.progress
+	p.Stage, p.Incident, p.AddedAt = Stored, incident, &added
+	return c.write(ctx, string(Stored), p, true)
+}
+
+// Updated records that the incident's second step is done.
+func (c *Claim) Updated(ctx context.Context) error {
+	p := c.progress
+	p.Stage = Updated
+	return c.write(ctx, string(Updated), p, false)
+}
+
+// Ended records the outcome. It is flushed, save for Submitted, which says no
+// more than Stored did.
+func (c *Claim) Ended(ctx context.Context, o shared.Outcome, code shared.Code, message string) error {
+	p := c.progress
+	p.Outcome, p.Code, p.Message = o, code, shortened(message)
+	return c.write(ctx, eventEnded, p, o != shared.Submitted)
+}
+
+// recordBound is how long the ledger may take to write of what was sent.
+const recordBound = 10 * time.Second
+
+func (c *Claim) write(ctx context.Context, event string, p progress, durable bool) error {
+	if c.j == nil {
+		return nil
+	}
+	if c.Outcome != "" {
+		return errors.New("the request has ended already")
+	}
+	if event != string(Sending) {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), recordBound)
+		defer cancel()
+	}
+	j := c.j
+	if p.AddedAt != nil {
+		added := p.AddedAt.UTC().Truncate(time.Millisecond)
+		p.AddedAt = &added
+	}
+	l := line{Event: event, Of: c.claim.Seq, Claim: c.at, By: j.self, Boot: j.boot, progress: p}
+	if event == string(Stored) {
+		l.Server = c.claim.Server
+	}
+	var seq uint64
+	err := j.exclusive(ctx, func(t *turn) error {
+		_, err := t.append(l)
+		seq = t.x.covered.seq
+		return err
+	})
+	if err == nil && durable {
+		err = j.sync(seq)
+	}
+	if err == nil {
+		c.progress = p
+	}
+	return err
+}

@@ -1,0 +1,162 @@
+package journal
+
+import (
+	"encoding/binary"
+	"os"
+)
+
+// mark is a point between two lines of the ledger.
+type mark struct {
+	at  place // where the next line begins
+	seq uint64
+	mac mac // of the line before
+}
+
+// header is the first page of an index.
+type header struct {
+	hashPages uint32
+	openPages uint32
+	openUsed  uint32 // no open claim stands in a page after this
+	first     uint32 // the first segment that there is
+	used      uint64 // slots in use
+	sealed    int64  // bytes in the segments before the last
+	covered   mark   // what the index knows, while the machine runs
+	flushed   mark   // what it knows after the power failed
+	boot      string
+}
+
+const (
+	indexMagic = "kesidx02"
+	bootSize   = 16
+	markSize   = 16 + len(mac{})
+)
+
+func (m mark) append(b []byte) []byte {
+	b = binary.LittleEndian.AppendUint64(b, uint64(m.at))
+	b = binary.LittleEndian.AppendUint64(b, m.seq)
+	return append(b, m.mac[:]...)
+}
+
+func readMark(b []byte) (m mark) {
+	m.at = place(binary.LittleEndian.Uint64(b))
+	m.seq = binary.LittleEndian.Uint64(b[8:])
+	copy(m.mac[:], b[16:])
+	return m
+}
+
+func (h header) page() []byte {
+	b := make([]byte, pageHead, pageSize)
+	b = append(b, indexMagic...)
+	for _, n := range []uint32{h.hashPages, h.openPages, h.openUsed, h.first} {
+		b = binary.LittleEndian.AppendUint32(b, n)
+	}
+	b = binary.LittleEndian.AppendUint64(b, h.used)
+	b = binary.LittleEndian.AppendUint64(b, uint64(h.sealed))
+	b = h.flushed.append(h.covered.append(b))
+	b = append(b, h.boot...)
+	b = b[:pageSize]
+	seal(b, 0)
+	return b
+}
+
+func readHeader(b []byte) (h header, err error) {
+	if len(b) < pageSize || binary.LittleEndian.Uint32(b) != checksum(b, 0) || string(b[pageHead:][:len(indexMagic)]) != indexMagic {
+		return h, errIndex
+	}
+	b = b[pageHead+len(indexMagic):]
+	for i, n := range []*uint32{&h.hashPages, &h.openPages, &h.openUsed, &h.first} {
+		*n = binary.LittleEndian.Uint32(b[4*i:])
+	}
+	b = b[16:]
+	h.used = binary.LittleEndian.Uint64(b)
+	h.sealed = int64(binary.LittleEndian.Uint64(b[8:]))
+	b = b[16:]
+	h.covered, h.flushed = readMark(b), readMark(b[markSize:])
+	b = b[2*markSize:]
+	if b[0] != 0 {
+		h.boot = string(b[:bootSize])
+	}
+	if h.hashPages == 0 || h.openPages == 0 || h.openUsed > h.openPages {
+		return h, errIndex
+	}
+	return h, nil
+}
+
+// newIndex is an empty index in memory.
+func newIndex(hashPages, openPages uint32) *index {
+	total := 1 + int64(hashPages) + int64(openPages)
+	m := make(memory, total*pageSize)
+	for n := int64(1); n < total; n++ {
+		seal(m[n*pageSize:][:pageSize], n)
+	}
+	return &index{pages: m, header: header{hashPages: hashPages, openPages: openPages}}
+}
+
+// openIndex opens the index as it lies on the disk.
+func (j *Journal) openIndex() (*index, error) {
+	f, err := j.open(indexFile, os.O_RDWR)
+	if isMissing(err) {
+		return nil, errIndex
+	}
+	if err != nil {
+		return nil, j.wrap("its index cannot be opened", err)
+	}
+	x := &index{pages: f}
+	if page, err := x.read(0); err == nil {
+		x.header, err = readHeader(page)
+		if info, e := f.Stat(); err == nil && e == nil && info.Size() == x.size() {
+			return x, nil
+		}
+	}
+	_ = f.Close()
+	return nil, errIndex
+}
+
+func (h header) size() int64 { return (1 + int64(h.openPages) + int64(h.hashPages)) * pageSize }
+
+// saveHeader writes what the index knows now.
+func (x *index) saveHeader() error {
+	_, err := x.WriteAt(x.page(), 0)
+	return err
+}
+
+// grown is a copy in memory with room for more. What stands in segments that
+// are gone is left out.
+func (x *index) grown() (*index, error) {
+	hashPages, openPages := x.hashPages, x.openPages
+	if float64(x.used) >= fill*pageSlots*float64(hashPages) {
+		hashPages *= 2
+	}
+	if x.openUsed == x.openPages {
+		openPages *= 2
+	}
+	bigger := newIndex(hashPages, openPages)
+	bigger.header = x.header
+	bigger.hashPages, bigger.openPages, bigger.used, bigger.openUsed = hashPages, openPages, 0, 0
+	all, err := x.open()
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range all {
+		if err := bigger.addOpen(p); err != nil {
+			return nil, err
+		}
+	}
+	for n := range int64(x.hashPages) {
+		page, err := x.read(1 + int64(x.openPages) + n)
+		if err != nil {
+			return nil, err
+		}
+		for at := range min(count(page), pageSlots) {
+			slot := page[pageHead+at*slotSize:][:slotSize]
+			p := place(binary.LittleEndian.Uint64(slot[hashSize:]))
+			if p.segment() < x.first {
+				continue
+			}
+			if err := bigger.put(hash(slot[:hashSize]), p); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return bigger, nil
+}

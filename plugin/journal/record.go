@@ -1,0 +1,146 @@
+package journal
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/kes-respond/kes-respond/shared"
+)
+
+// Entry is what a claim records of a request.
+type Entry struct {
+	ID             shared.ID       `json:"id,omitempty"`
+	IdempotencyKey string          `json:"idempotencyKey,omitempty"`
+	AllowDuplicate bool            `json:"allowDuplicate,omitempty"`
+	Server         string          `json:"server,omitempty"`
+	Task           string          `json:"task,omitempty"`
+	HostID         string          `json:"host,omitempty"`
+	Effects        []shared.Effect `json:"effects,omitempty"`
+	Slot           string          `json:"slot,omitempty"` // the lasting condition it sets, and to what
+	Value          string          `json:"value,omitempty"`
+	Digest         string          `json:"digest,omitempty"` // of what it means: task, params, host; not of its time. Two with the same are equal
+	Params         json.RawMessage `json:"params,omitempty"` // recorded as they are where they are short and not sensitive, else as a digest
+	Sensitive      bool            `json:"sensitive,omitempty"`
+	Nonce          string          `json:"nonce,omitempty"` // by which the incident is known to be ours
+	Allowed        bool            `json:"allowed"`         // the decision; a refusal is recorded as well
+	Rule           string          `json:"rule,omitempty"`
+	Decision       string          `json:"decision,omitempty"` // the reason of the decision
+	RefusalCode    shared.Code     `json:"refusalCode,omitempty"`
+	Actor          string          `json:"actor,omitempty"` // as the caller claims
+	Reason         string          `json:"reason,omitempty"`
+	CaseID         string          `json:"caseId,omitempty"`
+}
+
+// maxParams is how long params may be to stand in the ledger as they are.
+const maxParams = 2 << 10
+
+// recorded is the entry as it stands in the ledger. A digest of what is
+// sensitive is keyed: a plain one of a short secret could be guessed.
+func (j *Journal) recorded(e Entry) Entry {
+	switch {
+	case e.Sensitive:
+		if len(e.Params) > 0 {
+			e.Params = json.RawMessage(`{"hmac":"` + j.keyed("params", string(e.Params)) + `"}`)
+		}
+		e.Digest = j.keyed("digest", e.Digest)
+	case len(e.Params) > maxParams:
+		sum := sha256.Sum256(e.Params)
+		e.Params = json.RawMessage(`{"sha256":"` + hex.EncodeToString(sum[:]) + `","bytes":` + decimal(int64(len(e.Params))) + `}`)
+	}
+	return e
+}
+
+// Stage is how far a request got, each written before or right after what it
+// names.
+type Stage string
+
+// The stages.
+const (
+	Claimed Stage = "claimed" // decided and claimed; nothing has left
+	Sending Stage = "sending" // AddIncident may have left
+	Stored  Stage = "stored"  // KSC has stored the incident
+	Updated Stage = "updated" // and its second step is done
+)
+
+// Record is a request as the ledger knows it. It is written as JSON for people
+// and their programs.
+type Record struct {
+	Seq uint64    `json:"seq"` // its number in the ledger
+	At  time.Time `json:"at"`  // when it was claimed, refused or answered
+	Entry
+	User        string         `json:"user,omitempty"`    // of the operating system
+	PID         int            `json:"pid,omitempty"`     // of the process that claimed it
+	Process     string         `json:"process,omitempty"` // the ledger's name for who has it now
+	DuplicateOf uint64         `json:"duplicateOf,omitempty"`
+	Stage       Stage          `json:"stage,omitempty"`
+	ChangedAt   time.Time      `json:"changedAt"`
+	AddedAt     *time.Time     `json:"addedAt,omitempty"` // KLINCDT_ADDED, as it was or would be sent
+	Incident    int64          `json:"incident,omitempty,string"`
+	Outcome     shared.Outcome `json:"outcome,omitempty"` // empty while it has not ended
+	Code        shared.Code    `json:"code,omitempty"`
+	Message     string         `json:"message,omitempty"`
+
+	// MayBeSent says that an incident may exist that the ledger has no number
+	// of. Before that stage a request has surely not left, unless the power
+	// failed since: what was not flushed is forgotten then.
+	MayBeSent bool `json:"mayBeSent,omitempty"`
+
+	// Running says that the process that has the request lives. Only what is
+	// looked up knows it, not what Records lists.
+	Running bool `json:"running,omitempty"`
+}
+
+// InDoubt says that the request has no outcome and nobody is about to give it
+// one.
+func (r Record) InDoubt() bool {
+	return r.Allowed && r.Outcome == "" && !r.Running && r.DuplicateOf == 0
+}
+
+func (j *Journal) record(k known) Record {
+	r := Record{
+		Seq: k.claim.Seq, At: k.claim.At, Entry: k.claim.Entry, User: k.claim.User, PID: k.claim.PID,
+		Process: k.last.By, ChangedAt: k.last.At,
+		Stage: k.last.Stage, AddedAt: k.last.AddedAt, Incident: k.last.Incident,
+		Outcome: k.last.Outcome, Code: k.last.Code, Message: k.last.Message,
+	}
+	switch k.claim.Event {
+	case eventRefused:
+		r.Outcome, r.Code, r.Message, r.Stage = shared.Refused, r.RefusalCode, r.Decision, ""
+	case eventAnswered:
+		r.DuplicateOf, r.Stage = k.claim.Of, ""
+	default:
+		r.MayBeSent = r.Outcome == "" && r.Incident == 0 && (r.Stage != Claimed || j.otherBoot(k.last.Boot))
+	}
+	return r
+}
+
+// otherBoot says that the machine may have lost its power since a line was
+// written.
+func (j *Journal) otherBoot(boot string) bool { return boot == "" || boot != j.boot }
+
+// living is a record that knows whether its process lives. It is made in a turn.
+func (t *turn) living(k known) (Record, error) {
+	r := t.j.record(k)
+	if k.claim.Event != string(Claimed) || r.Outcome != "" {
+		return r, nil
+	}
+	if t.j.otherBoot(k.last.Boot) && t.j.boot != "" {
+		return r, nil
+	}
+	var err error
+	r.Running, err = t.j.isAlive(k.last.By)
+	return r, t.j.wrap("the lock of another process cannot be looked at", err)
+}
+
+// maxMessage bounds the message of an outcome.
+const maxMessage = 1 << 10
+
+func shortened(s string) string {
+	if len(s) <= maxMessage {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxMessage], "") + "…"
+}

@@ -1,0 +1,222 @@
+package journal
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+)
+
+// segments gives the numbers of the first and the last segment; 0 when there
+// is none.
+func (j *Journal) segments() (first, last uint32, err error) {
+	dir, err := j.root.Open(".")
+	if err != nil {
+		return 0, 0, j.placeError("it cannot be read", err)
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		return 0, 0, j.placeError("it cannot be read", err)
+	}
+	for _, name := range names {
+		if n := segmentNumber(name); n > 0 {
+			last = max(last, n)
+			if first == 0 || n < first {
+				first = n
+			}
+		}
+	}
+	return first, last, nil
+}
+
+// makeSegment makes an empty segment. One that a crash left is taken over.
+func (j *Journal) makeSegment(n uint32) error {
+	if err := j.makeFile(segmentName(n)); err != nil {
+		return err
+	}
+	if err := syncFolder(j.root); err != nil {
+		return j.diskError("cannot be flushed", err)
+	}
+	return nil
+}
+
+// activate makes a segment the one that is written to. What this process wrote
+// to the one before is flushed first. It refuses a segment that this program
+// cannot read or has another key for.
+func (j *Journal) activate(n uint32) error {
+	if j.segment == n {
+		return nil
+	}
+	f, err := j.open(segmentName(n), os.O_RDWR|os.O_APPEND)
+	if isMissing(err) {
+		return j.damaged(placeOf(n, 0), "the file is gone", nil)
+	}
+	if err != nil {
+		return j.wrap(segmentName(n)+" cannot be opened", err)
+	}
+	if err := j.readable(f, n); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	j.syncing <- struct{}{}
+	defer func() { <-j.syncing }()
+	if j.active != nil {
+		if err := j.flush(); err != nil {
+			return errors.Join(err, f.Close())
+		}
+		_ = j.active.Close()
+	}
+	j.active, j.segment = f, n
+	return nil
+}
+
+func (j *Journal) readable(f *os.File, n uint32) error {
+	l, whole, err := firstLine(f)
+	switch {
+	case err != nil || !whole:
+		j.born = time.Now().UTC()
+		return nil // whoever reads on finds out, or writes it
+	case l.Format > formatVersion:
+		return &Error{
+			Format, fmt.Sprintf("the ledger in %s has format %d; this program writes format %d", j.dir, l.Format, formatVersion),
+			"A newer kes-respond wrote it. Use that one here too, or give this one a ledger of its own.", nil, nil,
+		}
+	case l.Segment != n:
+		return j.damaged(placeOf(n, 0), fmt.Sprintf("it says that it is file %d", l.Segment), nil)
+	case l.Secret != j.secretName():
+		return &Error{
+			Secret, "the ledger in " + j.dir + " was written with another key", "Bring the key back that it was written with. If that is lost, set the directory aside as evidence; a new one starts empty.", nil, nil,
+		}
+	}
+	j.born = l.At
+	return nil
+}
+
+// head writes the first line of the active segment, which binds it to the one
+// before.
+func (t *turn) head() error {
+	j := t.j
+	at := t.x.covered.at
+	prev := t.x.covered.mac
+	_, err := t.append(line{
+		Event: eventOpened, Format: formatVersion, Segment: at.segment(), Prev: hex.EncodeToString(prev[:]), Secret: j.secretName(),
+	})
+	if err == nil {
+		err = j.syncAll()
+	}
+	return err
+}
+
+// rotate begins a new segment where the active one is large or of another
+// month, and prunes what is too old. It reports whether it did.
+func (t *turn) rotate() (bool, error) {
+	j := t.j
+	info, err := j.active.Stat()
+	if err != nil {
+		return false, j.diskError("cannot be looked at", err)
+	}
+	now := time.Now().UTC()
+	if info.Size() < j.options.SegmentBytes && j.born.Year() == now.Year() && j.born.Month() == now.Month() {
+		return false, nil
+	}
+	if err := t.next(); err != nil {
+		return false, err
+	}
+	return true, t.prune()
+}
+
+// next begins a new segment. The one before is on the disk, whole, before the
+// new one has a line.
+func (t *turn) next() error {
+	j := t.j
+	if err := j.syncAll(); err != nil {
+		return err
+	}
+	j.options.step("sealed")
+	n := t.x.covered.at.segment() + 1
+	if err := j.makeSegment(n); err != nil {
+		return err
+	}
+	j.options.step("made")
+	if err := j.activate(n); err != nil {
+		return err
+	}
+	t.x.sealed += t.x.covered.at.offset()
+	t.x.covered.at = placeOf(n, 0)
+	return t.head()
+}
+
+// prune removes the oldest segments whose every line is older than KeepFor and
+// that hold no claim without an outcome. That they are gone stands in the chain
+// before they go.
+func (t *turn) prune() error {
+	j := t.j
+	keep := t.x.covered.at.segment()
+	claims, err := t.places()
+	if err != nil {
+		return err
+	}
+	for _, p := range claims {
+		if p.segment() >= keep {
+			break // they are sorted
+		}
+		if k, found, err := t.known(p); err != nil {
+			return err
+		} else if found && k.last.Outcome == "" {
+			keep = p.segment()
+		}
+	}
+	through := t.x.first - 1
+	for n := t.x.first; n < keep; n++ {
+		last, err := t.lastTime(n)
+		if err != nil || time.Since(last) < j.options.KeepFor {
+			break
+		}
+		through = n
+	}
+	if through < t.x.first {
+		return nil
+	}
+	first, _, err := j.segments() // an earlier prune may not have come to its end
+	if err != nil {
+		return err
+	}
+	var size int64
+	for n := t.x.first; n <= through; n++ {
+		if info, err := j.root.Stat(segmentName(n)); err == nil {
+			size += info.Size()
+		}
+	}
+	if _, err := t.append(line{Event: eventPruned, Through: through, Bytes: size}); err != nil {
+		return err
+	}
+	if err := j.syncAll(); err != nil {
+		return err
+	}
+	j.options.step("pruned")
+	for n := first; n <= through; n++ {
+		if f := t.old[n]; f != nil {
+			_ = f.Close()
+			delete(t.old, n)
+		}
+		if err := j.root.Remove(segmentName(n)); err != nil && !isMissing(err) {
+			return j.diskError("cannot drop what is too old", err)
+		}
+		j.options.step("removed")
+	}
+	return nil
+}
+
+// lastTime is when the last line of a segment that is not active was written.
+func (t *turn) lastTime(n uint32) (time.Time, error) {
+	f, err := t.segment(n)
+	if err != nil {
+		return time.Time{}, err
+	}
+	for l, err := range backward(f, n) {
+		return l.At, err
+	}
+	return time.Time{}, io.ErrUnexpectedEOF
+}

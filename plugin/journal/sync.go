@@ -1,0 +1,104 @@
+package journal
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"time"
+)
+
+// anchored is what the anchor is told: the head of the chain.
+type anchored struct {
+	At  time.Time `json:"at"`
+	Seq uint64    `json:"seq"`
+	MAC string    `json:"mac"`
+}
+
+// sync returns when the line with that number is on the disk. Those that come
+// while another's is being flushed share the next flush. After one that failed
+// nothing is known to be there, and this Journal writes nothing more.
+func (j *Journal) sync(seq uint64) error {
+	j.syncing <- struct{}{}
+	defer func() { <-j.syncing }()
+	if j.broken.Load() == nil && j.synced >= seq {
+		return nil
+	}
+	return j.flush()
+}
+
+// syncAll flushes all that this process wrote.
+func (j *Journal) syncAll() error {
+	j.syncing <- struct{}{}
+	defer func() { <-j.syncing }()
+	return j.flush()
+}
+
+// flush puts on the disk what was written until now, and tells the anchor.
+// syncing is the caller's.
+func (j *Journal) flush() error {
+	if e := j.broken.Load(); e != nil {
+		return e
+	}
+	head := j.wrote.Load()
+	if head == nil || head.seq <= j.synced {
+		return nil
+	}
+	j.options.step("sync")
+	if err := j.active.Sync(); err != nil {
+		return j.brokenBy(err)
+	}
+	j.options.step("synced")
+	j.synced = head.seq
+	if j.options.Anchor == nil {
+		return nil
+	}
+	data, err := json.Marshal(anchored{time.Now().UTC().Truncate(time.Millisecond), head.seq, hex.EncodeToString(head.mac[:])})
+	if err == nil {
+		_, err = j.options.Anchor.Write(append(data, '\n'))
+	}
+	if j.anchor == nil {
+		j.anchor = err
+	}
+	return nil
+}
+
+// brokenBy ends all writing: after a flush that failed the kernel may have
+// dropped what it could not write, and a second flush would not say so.
+func (j *Journal) brokenBy(err error) error {
+	e := &Error{
+		Kind: Disk, Message: "the ledger in " + j.dir + " could not be flushed to the disk", Err: err,
+		Assistance: "Look at the disk that holds the ledger (dmesg), then start this program again.",
+	}
+	if noSpace(err) {
+		e.Assistance = makeRoom
+	}
+	j.broken.CompareAndSwap(nil, e)
+	return j.broken.Load()
+}
+
+// settle notes how much of the index is on the disk, so that after a power
+// failure no more than a segment has to be read again. It flushes outside of
+// any turn: nobody else waits for it.
+func (j *Journal) settle(ctx context.Context) error {
+	x, err := j.openIndex()
+	if err != nil {
+		return nil // it is being made anew, which does the same
+	}
+	defer x.close()
+	file := x.pages.(*os.File)
+	if err := file.Sync(); err != nil {
+		return j.brokenBy(err)
+	}
+	ours, err := file.Stat()
+	if err != nil {
+		return j.diskError("cannot be looked at", err)
+	}
+	return j.exclusive(ctx, func(t *turn) error {
+		now, err := t.x.pages.(*os.File).Stat()
+		if err == nil && os.SameFile(ours, now) && x.covered.seq > t.x.flushed.seq {
+			t.x.flushed = x.covered
+		}
+		return err
+	})
+}

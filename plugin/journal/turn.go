@@ -1,0 +1,193 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+)
+
+// turn is a stretch of time in which one goroutine of one process has the
+// ledger for itself. It begins by learning what others have written.
+type turn struct {
+	j       *Journal
+	x       *index
+	saved   header              // as it stands in the file
+	stale   bool                // the index missed a line, and reads it again next time
+	rebuilt bool                // the index is as good as the lines
+	old     map[uint32]*os.File // segments before the active one
+}
+
+// exclusive runs f in a turn. It waits for it until ctx ends.
+func (j *Journal) exclusive(ctx context.Context, f func(*turn) error) error {
+	if j.options.ReadOnly {
+		return &Error{Kind: Closed, Message: "the ledger in " + j.dir + " is open for reading only"}
+	}
+	select {
+	case j.turns <- struct{}{}:
+	case <-ctx.Done():
+		return &Error{Busy, "the time ran out in the wait for the ledger in " + j.dir, "Look whether its disk is slow.", nil, ctx.Err()}
+	}
+	defer func() { <-j.turns }()
+	if j.closed {
+		return &Error{Kind: Closed, Message: "the ledger in " + j.dir + " is closed"}
+	}
+	free, err := j.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer free()
+	t, err := j.turn()
+	if err != nil {
+		return err
+	}
+	defer t.close()
+	return f(t)
+}
+
+// turn begins a turn. The lock is held.
+func (j *Journal) turn() (*turn, error) {
+	t := &turn{j: j, old: map[uint32]*os.File{}}
+	x, err := j.openIndex()
+	if err == nil {
+		t.x, t.saved = x, x.header
+		if j.boot == "" || x.boot != j.boot {
+			err = t.distrust()
+		}
+		if err == nil {
+			err = t.follow()
+		}
+		if err == nil && t.stale {
+			err = errIndex
+		}
+	}
+	if errors.Is(err, errIndex) {
+		err = t.rebuild()
+	}
+	if err != nil {
+		t.stale = true
+		t.close()
+		return nil, j.wrap("its index cannot be used", err)
+	}
+	return t, nil
+}
+
+// close ends the turn. What is not saved here the next turn reads again.
+func (t *turn) close() {
+	for _, f := range t.old {
+		_ = f.Close()
+	}
+	if t.x == nil {
+		return
+	}
+	if !t.stale && t.x.header != t.saved {
+		_ = t.x.saveHeader()
+	}
+	t.x.close()
+}
+
+func (x *index) close() {
+	if f, ok := x.pages.(*os.File); ok {
+		_ = f.Close()
+	}
+}
+
+// distrust goes back to what the index is known to have on the disk: the power
+// may have failed since.
+func (t *turn) distrust() error {
+	t.x.boot = t.j.boot
+	t.x.covered = t.x.flushed
+	t.x.sealed = 0
+	for n := t.x.first; n < t.x.covered.at.segment(); n++ {
+		info, err := t.j.root.Stat(segmentName(n))
+		if err != nil {
+			return t.j.damaged(placeOf(n, 0), "the file is gone", err)
+		}
+		t.x.sealed += info.Size()
+	}
+	return nil
+}
+
+// append writes one line and tells the index of it. Nothing is durable until
+// sync says so. On an error the line is not there.
+func (t *turn) append(l line) (place, error) {
+	j := t.j
+	if e := j.broken.Load(); e != nil {
+		return 0, e
+	}
+	l.Seq = t.x.covered.seq + 1
+	l.At = time.Now().UTC().Truncate(time.Millisecond)
+	data, m, err := l.encode(j.secret, t.x.covered.mac)
+	if err != nil {
+		return 0, j.diskError("cannot take the record", err)
+	}
+	if err := t.reserve(); err != nil {
+		return 0, err
+	}
+	at := t.x.covered.at
+	j.options.step("append")
+	if _, err := j.active.Write(data); err != nil {
+		// What cannot be cut off now the next turn cuts off.
+		return 0, j.diskError("cannot be written", errors.Join(err, j.active.Truncate(at.offset())))
+	}
+	j.options.step("appended")
+	t.covered(l, at, len(data), m)
+	head := t.x.header.covered
+	j.wrote.Store(&head)
+	j.options.step("indexed")
+	return at, nil
+}
+
+// covered takes a line that stands in the ledger into the index. A failure
+// costs time, not truth: the line is read again.
+func (t *turn) covered(l line, at place, size int, m mac) {
+	t.stale = t.stale || t.learn(l, at) != nil
+	t.x.header.covered = mark{at + place(size), l.Seq, m}
+}
+
+// reserve makes the index large enough for another line beforehand.
+func (t *turn) reserve() error {
+	if float64(t.x.used+8) < fill*pageSlots*float64(t.x.hashPages) && t.x.openUsed < t.x.openPages {
+		return nil
+	}
+	return t.grow()
+}
+
+// grow gives the index more room: a new file, in the place of the old one.
+func (t *turn) grow() error {
+	bigger, err := t.x.grown()
+	if err != nil {
+		return err
+	}
+	if _, ok := t.x.pages.(memory); ok {
+		t.x = bigger
+		return nil
+	}
+	return t.install(bigger)
+}
+
+// install puts an index from memory in the place of the one on the disk.
+func (t *turn) install(x *index) error {
+	j := t.j
+	if err := j.active.Sync(); err != nil {
+		return j.brokenBy(err)
+	}
+	x.flushed, x.boot = x.covered, j.boot
+	if err := x.saveHeader(); err != nil {
+		return err
+	}
+	j.options.step("install")
+	if err := j.replace(indexFile, x.pages.(memory)); err != nil {
+		return j.diskError("cannot renew its index", err)
+	}
+	j.options.step("installed")
+	if t.x != nil {
+		t.x.close()
+	}
+	y, err := j.openIndex()
+	if err != nil {
+		return err
+	}
+	t.x, t.saved = y, y.header
+	return nil
+}
