@@ -2,10 +2,7 @@ package ksc
 
 import (
 	"context"
-	"encoding/binary"
-	"errors"
 	"fmt"
-	"math"
 	"net/netip"
 	"strings"
 	"time"
@@ -72,6 +69,10 @@ func (c *Client) FindHosts(ctx context.Context, by By, name string, limit int) (
 	if err != nil {
 		return nil, noSuchHost(method, err)
 	}
+	fields := hostFields()
+	if by == ByIP {
+		fields = append(fields, olderAddress)
+	}
 	var hosts []Host
 	scanned := 0
 	err = search{
@@ -82,14 +83,19 @@ func (c *Client) FindHosts(ctx context.Context, by By, name string, limit int) (
 			Order    []string        `json:"vecFieldsToOrder"`
 			Params   map[string]bool `json:"pParams"`
 			Lifetime int             `json:"lMaxLifeTime"`
-		}{filter, hostFields(), []string{}, map[string]bool{"KLGRP_FIND_FROM_CUR_VS_ONLY": true}, setLifetime},
-		names: hostFields(), most: scanLimit, step: maxAnswerBytes, budget: maxHostsBytes,
+		}{filter, fields, []string{}, map[string]bool{"KLGRP_FIND_FROM_CUR_VS_ONLY": true}, setLifetime},
+		names: fields, most: scanLimit, step: maxAnswerBytes, budget: maxHostsBytes,
 		take: func(r row) error {
 			if scanned++; scanned == scanLimit {
 				return unusable(method, fmt.Sprintf("the search for one name returned %d hosts or more; none of them can be trusted to be the only one", scanLimit))
 			}
 			if !matches(r) {
 				return nil
+			}
+			if by == ByIP {
+				if err := contradicted(method, name, r); err != nil {
+					return err
+				}
 			}
 			h := hostOf(r)
 			if h.ID == "" {
@@ -117,45 +123,6 @@ const (
 	scanLimit     = 2000 // records
 	maxHostsBytes = 8 << 20
 )
-
-// hostFilter gives the filter for a name, and the comparison that what comes
-// back must pass.
-func hostFilter(by By, name string) (string, func(row) bool, error) {
-	if by != ByIP {
-		fields := attributes(by)
-		filter, err := anyOf(name, fields...)
-		return filter, func(r row) bool {
-			for _, f := range fields {
-				if strings.EqualFold(r[f].text(), name) {
-					return true
-				}
-			}
-			return false
-		}, err
-	}
-	ip, err := netip.ParseAddr(name)
-	if err != nil || !ip.Is4() || ip.IsUnspecified() {
-		return "", nil, errors.New("is no IPv4 address")
-	}
-	b := ip.As4()
-	n := binary.BigEndian.Uint32(b[:])
-	return fmt.Sprintf("(|(KLHST_WKS_IP_LONG=%d)(KLHST_WKS_CONNECT_IP_LONG=%d))", n, n), func(r row) bool {
-		return ipv4(r["KLHST_WKS_IP_LONG"]) == ip || ipv4(r["KLHST_WKS_CONNECT_IP_LONG"]) == ip
-	}, nil
-}
-
-// ipv4 reads an address written as a number, most significant byte first;
-// from 128.0.0.0 on it may come as a negative one. The zero Addr says that
-// there is none.
-func ipv4(v value) netip.Addr {
-	n, ok := v.integer()
-	if !ok || n == 0 || n < math.MinInt32 || n > math.MaxUint32 {
-		return netip.Addr{}
-	}
-	var b [4]byte
-	binary.BigEndian.PutUint32(b[:], uint32(n))
-	return netip.AddrFrom4(b)
-}
 
 // Host reads one host by its id. IsNotFound says that there is none. It may
 // be repeated.

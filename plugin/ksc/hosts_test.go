@@ -93,6 +93,52 @@ func TestAnAddressThatIsNoneIsNoHosts(t *testing.T) {
 	})
 }
 
+// TestAnAddressThatContradictsItself: in which order KSC counts the bytes of
+// KLHST_WKS_IP_LONG is documented nowhere, so a host whose other attribute
+// reads the other way round may be another host.
+func TestAnAddressThatContradictsItself(t *testing.T) {
+	const long = `"KLHST_WKS_IP_LONG":{"type":"long","value":167903497}` // 10.2.1.9
+	for other, fine := range map[string]bool{
+		``:                                  true,
+		`,"KLHST_WKS_IP":0`:                 true,
+		`,"KLHST_WKS_IP":""`:                true,
+		`,"KLHST_WKS_IP":151061002`:         true, // 10.2.1.9, the lowest byte first, as other clients read it
+		`,"KLHST_WKS_IP":"10.2.1.9"`:        true,
+		`,"KLHST_WKS_IP":167903497`:         false, // 9.1.2.10
+		`,"KLHST_WKS_IP":"9.1.2.10"`:        false,
+		`,"KLHST_WKS_IP":16777226`:          true, // 10.0.0.1: another address says nothing of the order
+		`,"KLHST_WKS_IP":"10.0.0.1"`:        true,
+		`,"KLHST_WKS_DNSNAME":"9.1.2.10"`:   false, // a host without a name is shown by its address
+		`,"KLHST_WKS_DN":"9.1.2.10"`:        false,
+		`,"KLHST_WKS_FQDN":"10.2.1.9"`:      true,
+		`,"KLHST_WKS_WINHOSTNAME":"PC-1-9"`: true,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			server := newRogue(t, found("1", `{"KLHST_WKS_HOSTNAME":"id-1",`+long+other+`}`))
+			hosts, err := client(t, server.Dial).FindHosts(t.Context(), ksc.ByIP, "10.2.1.9", 20)
+			if fine {
+				require.NoError(t, err, other)
+				assert.Len(t, hosts, 1, other)
+				return
+			}
+			e := failed(t, err)
+			assert.Equal(t, ksc.KindBadAnswer, e.Kind, other)
+			assert.Contains(t, e.Message, "by its name or id")
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		server := newRogue(t, found("1", `{"KLHST_WKS_HOSTNAME":"id-1","KLHST_WKS_CONNECT_IP_LONG":167837953,"KLHST_WKS_DN":"1.1.1.10"}`))
+		_, err := client(t, server.Dial).FindHosts(t.Context(), ksc.ByIP, "10.1.1.1", 20)
+		assert.Equal(t, ksc.KindBadAnswer, failed(t, err).Kind, "the address of its connection counts as well")
+	})
+	synctest.Test(t, func(t *testing.T) {
+		server := newRogue(t, found("1", `{"KLHST_WKS_HOSTNAME":"id-1","KLHST_WKS_IP_LONG":167837962,"KLHST_WKS_DN":"10.1.1.10"}`))
+		hosts, err := client(t, server.Dial).FindHosts(t.Context(), ksc.ByIP, "10.1.1.10", 20)
+		require.NoError(t, err, "read either way it is the same")
+		assert.Len(t, hosts, 1)
+	})
+}
+
 // TestASearchThatFailsIsNoAbsence: KLSTD 1186 of a search says that its result
 // set or a server is gone, never that there is no such host or incident.
 func TestASearchThatFailsIsNoAbsence(t *testing.T) {

@@ -267,6 +267,8 @@ func TestWhatTheReadsSend(t *testing.T) {
 		assert.EqualValues(t, 60, args["lMaxLifeTime"])
 		assert.Len(t, args, 5)
 		assert.Contains(t, find[1].body, `"(|(KLHST_WKS_IP_LONG=3221225985)(KLHST_WKS_CONNECT_IP_LONG=3221225985))"`)
+		assert.Contains(t, find[1].body, `"KLHST_WKS_IP"`)
+		assert.NotContains(t, find[0].body, `"KLHST_WKS_IP"`, "asked for only where an address was asked for")
 		chunk := server.calls("ChunkAccessor.GetItemsChunk")
 		assert.JSONEq(t, `{"strAccessor":"ua1eizhXcYqZUuv64j8yB1","nStart":0,"nCount":1}`, chunk[0].body)
 		assert.JSONEq(t, `{"strAccessor":"ua1eizhXcYqZUuv64j8yB1"}`, server.calls("ChunkAccessor.Release")[0].body)

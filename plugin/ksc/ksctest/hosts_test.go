@@ -54,9 +54,9 @@ func TestGetHostInfo(t *testing.T) {
 	info := func(id, fields string) map[string]any {
 		return c.post("HostGroup.GetHostInfo", `{"strHostName":"`+id+`","pFields2Return":`+fields+`}`).ok(t).(map[string]any)
 	}
-	got := info("id-1", `["KLHST_WKS_DN","KLHST_WKS_IP_LONG","KLHST_WKS_STATUS","KLHST_WKS_RBT_REQUIRED","NO_SUCH"]`)
+	got := info("id-1", `["KLHST_WKS_DN","KLHST_WKS_IP","KLHST_WKS_IP_LONG","KLHST_WKS_STATUS","KLHST_WKS_RBT_REQUIRED","NO_SUCH"]`)
 	assert.Equal(t, map[string]any{
-		"KLHST_WKS_DN": "PC-12", "KLHST_WKS_IP_LONG": map[string]any{"type": "long", "value": json.Number("167772172")},
+		"KLHST_WKS_DN": "PC-12", "KLHST_WKS_IP": json.Number("201326602"), "KLHST_WKS_IP_LONG": map[string]any{"type": "long", "value": json.Number("167772172")},
 		"KLHST_WKS_STATUS": json.Number("29"), "KLHST_WKS_RBT_REQUIRED": false,
 	}, got)
 	got = info("id-3", `null`)

@@ -16,7 +16,7 @@ type Host struct {
 	DN         string                    `json:"dn,omitempty"`      // display name; the NetBIOS name, else the id, when absent
 	FQDN       string                    `json:"fqdn,omitempty"`    // KLHST_WKS_FQDN and KLHST_WKS_DNSNAME
 	NetBIOS    string                    `json:"netbios,omitempty"` // KLHST_WKS_WINHOSTNAME
-	IP         string                    `json:"ip,omitempty"`      // IPv4, as KLHST_WKS_IP_LONG in host byte order (judgement)
+	IP         string                    `json:"ip,omitempty"`      // IPv4, as KLHST_WKS_IP_LONG in host byte order and KLHST_WKS_IP in the other (judgement)
 	OS         string                    `json:"os,omitempty"`
 	Group      int                       `json:"group,omitempty"`
 	Status     *int                      `json:"status,omitempty"`   // bits of KSCAPI a00275; 29 when absent
@@ -63,6 +63,7 @@ func (h Host) row(now time.Time) (row, error) {
 		b := a.As4()
 		n := wrap("long", int64(binary.BigEndian.Uint32(b[:])))
 		r["KLHST_WKS_IP_LONG"], r["KLHST_WKS_CONNECT_IP_LONG"] = n, n
+		r["KLHST_WKS_IP"] = int64(int32(binary.LittleEndian.Uint32(b[:]))) // an int; two public clients read the lowest byte first
 	}
 	for name, v := range h.Attributes {
 		if v == nil && name != "KLHST_WKS_HOSTNAME" {
