@@ -5,7 +5,7 @@ SHELL      := /bin/bash
 BIN        := bin
 VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 GOBUILD    := CGO_ENABLED=0 go build -trimpath -buildvcs=false
-LDFLAGS    := -s -w -buildid= -X main.version=$(VERSION)
+LDFLAGS    := -s -w -buildid= -X "main.version=$(VERSION)"
 
 .DEFAULT_GOAL := help
 
@@ -16,7 +16,7 @@ help: ## list the targets
 .PHONY: build
 build: ## build every program into bin/
 	@mkdir -p $(BIN)
-	@for p in cmd/*/; do n=$$(basename $$p); $(GOBUILD) -ldflags '$(LDFLAGS)' -o $(BIN)/$$n ./$$p || exit 1; done
+	@for p in cmd/*/; do n=$$(basename $$p); $(GOBUILD) -ldflags '$(LDFLAGS)' -o $(BIN)/$$n$$(go env GOEXE) ./$$p || exit 1; done
 
 .PHONY: test
 test: ## run every test, with the race detector where cgo is at hand
@@ -24,7 +24,7 @@ test: ## run every test, with the race detector where cgo is at hand
 	@for p in python3 /usr/bin/python3; do $$p -c 'import grpc, grpc_tools.protoc' 2>/dev/null && exit; done; echo "no gRPC for Python: the plugin's host in Python is not run"
 	@if [ "$$(go env CGO_ENABLED)" = 1 ] && command -v "$$(go env CC)" >/dev/null; then \
 	  GORACE=atexit_sleep_ms=0 go test -race -timeout 20m ./...; \
-	else echo "no C compiler: tests run without the race detector"; go test -timeout 20m ./...; fi
+	else echo "no C compiler: tests run without the race detector"; test -z "$$KES_RESPOND_TEST_ALL" || exit 1; go test -timeout 20m ./...; fi
 
 .PHONY: demo
 demo: build ## send the nine tasks to an emulated KSC on loopback and show what came back
@@ -44,6 +44,7 @@ bench: ## run the benchmarks
 lint: ## gofumpt, vet, staticcheck and whether the generated Go is current, at the versions pinned in .ci/
 	@out=$$(go tool -modfile=.ci/gofumpt.mod gofumpt -l .); test -z "$$out" || { echo "gofumpt would change:"; echo "$$out"; exit 1; }
 	go vet ./...
+	GOOS=windows go vet ./...
 	go tool -modfile=.ci/staticcheck.mod staticcheck ./...
 	@d=$$(mktemp -d) && trap 'rm -rf "$$d"' EXIT && go tool -modfile=.ci/buf.mod buf generate --template shared/rpc/buf.gen.yaml -o "$$d" && \
 	  for f in $$d/shared/rpc/responderpb/*; do cmp "$$f" "shared/rpc/responderpb/$$(basename $$f)" || { echo "run make generate"; exit 1; }; done

@@ -73,7 +73,7 @@ func meaningOf(k ksc.Kind) meaning {
 	case ksc.KindUnavailable:
 		return meaning{shared.KSCUnavailable, true, "KSC is starting, stopping or suspended; try again in a minute."}
 	case ksc.KindLimit:
-		return meaning{shared.KSCLimit, true, "KSC reports that a limit is exceeded."}
+		return meaning{shared.KSCLimit, false, "KSC reports that a limit is exceeded: look in KSC which."}
 	case ksc.KindTimeout, ksc.KindCanceled:
 		return meaning{shared.Timeout, true, "KSC did not answer in time."}
 	case ksc.KindBadAnswer:

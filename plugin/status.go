@@ -31,7 +31,7 @@ func (p *Plugin) Status(ctx context.Context, r shared.Request, _ func(shared.Eve
 	incident, err := o.server.client.Incident(ctx, id)
 	leave()
 	if ksc.IsNotFound(err) {
-		return o.refused(shared.Refuse(shared.Violation{Pointer: "/incident/id", Message: "is no incident that this KSC server holds"}))
+		return o.refused(noSuch("is no incident that this KSC server holds"))
 	}
 	if err != nil {
 		return o.notSent(ctx, err)
@@ -43,9 +43,18 @@ func (p *Plugin) Status(ctx context.Context, r shared.Request, _ func(shared.Eve
 	}
 	err = json.Unmarshal([]byte(incident.Body), &body)
 	if _, known := task.Lookup(body.Task); err != nil || !known || !body.ResponseEventIncident {
-		return o.refused(shared.Refuse(shared.Violation{Pointer: "/incident/id", Message: "is an incident, but not one that asks for a response task"}))
+		return o.refused(noSuch("is an incident, but not one that asks for a response task"))
 	}
 	return o.standing(incident, body.Task, body.TargetHost)
+}
+
+// noSuch refuses a number that fits the contract and means nothing here.
+func noSuch(message string) *shared.Error {
+	return &shared.Error{
+		Code: shared.BadRequest, Message: "the number " + message,
+		Assistance: "Check the number and the server: both stand in the result of the request.",
+		Violations: []shared.Violation{{Pointer: "/incident/id", Message: message}},
+	}
 }
 
 func (p *Plugin) statusOf(o *order) (int64, *shared.Error) {

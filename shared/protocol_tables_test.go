@@ -308,6 +308,9 @@ func TestWhatThisBuildNeverGives(t *testing.T) {
 	var source strings.Builder
 	for _, dir := range []string{"jsonl", filepath.Join("..", "plugin")} {
 		require.NoError(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.IsDir() && d.Name() == "journal" {
+				return fs.SkipDir // it writes down what others give
+			}
 			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 				return err
 			}

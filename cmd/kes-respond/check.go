@@ -29,15 +29,18 @@ judged before a password leaves.`,
 			ctx, cancel := context.WithTimeout(c.Context(), shared.DefaultSubmitTimeout)
 			defer cancel()
 			checked, err := p.Check(ctx, shared.Request{Type: shared.TypeCheck})
+			out, code, answer := newOutput(s, form.value), checked.Exit(), shared.Event{ID: shared.NewID(), Checked: &checked}
 			if refusal, ok := errors.AsType[*shared.Error](err); ok {
-				return &exitError{shared.Exit(shared.Refused, refusal.Code), refusal}
+				code = shared.Exit(shared.Refused, refusal.Code)
+				answer.Checked, answer.Problem = nil, &shared.Problem{Code: refusal.Code, Message: refusal.Message, Assistance: refusal.Assistance}
+			} else if err != nil {
+				return &exitError{shared.ExitFailed, err}
 			}
-			out := newOutput(s, form.value)
-			out.show(shared.Event{ID: shared.NewID(), Checked: &checked})
+			out.show(answer)
 			if out.err != nil {
 				return &exitError{shared.ExitFailed, fmt.Errorf("the answer could not be written: %w", out.err)}
 			}
-			if code := checked.Exit(); code != shared.ExitOK {
+			if code != shared.ExitOK {
 				return &exitError{code: code}
 			}
 			return nil
@@ -47,7 +50,11 @@ judged before a password leaves.`,
 }
 
 func checkedText(b *strings.Builder, c shared.Checked) {
+	warnings := 0
 	for _, s := range c.Steps {
+		if s.State == shared.StepWarning {
+			warnings++
+		}
 		fmt.Fprintf(b, "%-8s %-12s %s\n", printable(s.State), printable(s.Name), printable(s.Message))
 		if shown := c.Certificate; s.Name == "certificate" && shown != nil {
 			line(b, "         subject", shown.Subject+", issued by "+shown.Issuer+", valid until "+shown.NotAfter.Format(time.DateOnly))
@@ -58,7 +65,9 @@ func checkedText(b *strings.Builder, c shared.Checked) {
 	case c.Error != nil:
 		line(b, "failed", string(c.Error.Code))
 		line(b, "  what to do", c.Error.Assistance)
-	default:
-		line(b, "passed", "requests to server "+c.Server+" can be sent")
+	case warnings > 0:
+		line(b, "passed", fmt.Sprintf("nothing is in the way of requests to server %s; read the warnings, %d of them", c.Server, warnings))
+	case c.Passed:
+		line(b, "passed", "nothing is in the way of requests to server "+c.Server)
 	}
 }

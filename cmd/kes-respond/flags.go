@@ -19,6 +19,7 @@ type once struct {
 	set    bool
 	check  func(string) error
 	kind   string
+	again  bool     // a second value replaces the first: completion reads the flags twice
 	values []string // all that it may be, where that is a short list; the shell completes them
 }
 
@@ -31,7 +32,7 @@ func (o *once) String() string { return o.value }
 func (o *once) Type() string   { return o.kind }
 
 func (o *once) Set(value string) error {
-	if o.set {
+	if o.set && !o.again {
 		return errors.New("stands twice; give it once")
 	}
 	if o.check != nil {
@@ -85,7 +86,11 @@ func completeFlags(c *cobra.Command) error {
 	var errs []error
 	c.Flags().VisitAll(func(f *pflag.Flag) {
 		o, ok := f.Value.(*once)
-		if !ok || o.kind == kindFile {
+		if !ok {
+			return
+		}
+		o.again = true
+		if o.kind == kindFile {
 			return
 		}
 		errs = append(errs, c.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(o.values, cobra.ShellCompDirectiveNoFileComp)))

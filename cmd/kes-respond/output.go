@@ -64,8 +64,11 @@ func (o *output) end(r shared.Request, result shared.Result) error {
 		if result.Incident != nil {
 			said += ", incident " + result.Incident.ID + " on server " + result.Incident.Server
 		}
-		if code == shared.ExitOK {
-			code = shared.ExitFailed // nobody has heard that it went well
+		switch {
+		case code == shared.ExitOK && result.Incident != nil:
+			code = shared.ExitUnknown // it was sent, and nobody has heard so
+		case code == shared.ExitOK:
+			code = shared.ExitFailed
 		}
 		return &exitError{code, fmt.Errorf("the result could not be written (%w); it was: %s", o.err, said)}
 	}
@@ -91,18 +94,36 @@ func (o *output) text(e shared.Event) string {
 		}
 	case e.Checked != nil:
 		checkedText(&b, *e.Checked)
+	case e.Problem != nil:
+		line(&b, "refused", e.Problem.Message)
+		line(&b, "  what to do", e.Problem.Assistance)
 	case e.Result != nil:
 		o.resultText(&b, *e.Result)
 	}
 	return b.String()
 }
 
+// longest is how much of a body a person is shown.
+const longest = 1000
+
 func (o *output) resultText(b *strings.Builder, r shared.Result) {
 	line(b, string(r.Outcome), message(r))
+	if i := r.Incident; i != nil {
+		if i.AddedAt != nil {
+			line(b, "  stored", i.AddedAt.Format(time.RFC3339)+" for "+r.Task+" on "+r.TargetHost)
+		}
+		line(b, "  where it stands", "kes-respond status "+i.ID+" --server "+i.Server)
+	}
+	if u := r.Undo; u != nil {
+		line(b, "  taken back by", u.Task+" with params "+string(u.Params))
+	}
 	if p := r.Plan; p != nil {
 		line(b, "  decision", p.Decision)
 		line(b, "  body", fmt.Sprintf("%d bytes, sha256 %s", p.BodyBytes, p.BodySHA256))
-		if p.Body != "" {
+		switch {
+		case len(p.Body) > longest:
+			line(b, "  body begins", strings.ToValidUTF8(p.Body[:longest], "")+"…")
+		case p.Body != "":
 			line(b, "  body in full", p.Body)
 		}
 		for _, w := range p.Warnings {
@@ -128,7 +149,7 @@ func (o *output) resultText(b *strings.Builder, r shared.Result) {
 
 // message leaves out what the list of violations says better.
 func message(r shared.Result) string {
-	if r.Error != nil && len(r.Error.Violations) > 0 {
+	if r.Error != nil && strings.HasPrefix(r.Message, "the request breaks the contract") {
 		return "the request is not one that can be sent; nothing was sent"
 	}
 	return r.Message

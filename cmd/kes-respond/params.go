@@ -140,10 +140,8 @@ func isNumber(s string) error {
 // exampleLine is a command that a person may type: the task's sample as flags.
 func exampleLine(t *task.Task) string {
 	line := "kes-respond " + t.Name + " --targetHost PC-12"
-	if t.LoadMember() != "" || isArray(t) {
-		if isArray(t) {
-			return line + " --params '" + string(t.Sample()) + "' --dryRun true"
-		}
+	if isArray(t) {
+		return line + " --params '" + string(t.Sample()) + "' --dryRun true"
 	}
 	var sample map[string]json.RawMessage
 	if json.Unmarshal(t.Sample(), &sample) != nil {

@@ -45,7 +45,10 @@ func run(ctx context.Context, s surroundings) int {
 		}
 	}
 	c, err := root.ExecuteContextC(ctx)
-	if err == nil && helpInOrder(c) {
+	switch {
+	case err == nil && c == root && c.Flags().Changed("help") && c.Flags().NArg() > 0:
+		err = noCommand(root, c.Flags().Arg(0))
+	case err == nil && helpInOrder(c):
 		err = usage("%s: --help stands between other flags", c.Name())
 	}
 	if err == nil {
@@ -148,8 +151,11 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 		Use: "help [COMMAND]", Short: "help on a command", Example: "  kes-respond help isolateHost",
 		RunE: func(_ *cobra.Command, args []string) error {
 			c, rest, err := root.Find(args)
-			if err != nil || len(rest) > 0 || c == root && len(args) > 0 {
+			if err != nil || c == root && len(args) > 0 {
 				return noCommand(root, args[0])
+			}
+			if len(rest) > 0 {
+				return usage("help: %q is one word too many", rest[0])
 			}
 			c.InitDefaultHelpFlag()
 			return c.Help()

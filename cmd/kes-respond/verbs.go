@@ -26,7 +26,10 @@ on standard output. The end of input means: no more requests; what runs is
 finished first. The first line out is "hello".`,
 		Example: `  printf '%s\n' '{"task":"isolateHost","targetHost":"PC-12","params":{"action":1},"dryRun":true}' | kes-respond serve`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return withPlugin(c.Context(), s, f, func(p *plugin.Plugin, _ settings) error {
+			return withPlugin(c.Context(), s, f, func(p *plugin.Plugin, set settings) error {
+				if set.plugin.Default == "" && len(set.plugin.Servers) == 0 {
+					fmt.Fprintln(s.err, "kes-respond: warning: no server is configured: only dry runs with hostLookup never will be carried out")
+				}
 				err := jsonl.Serve(c.Context(), p, s.in, s.out, jsonl.Options{Hello: hello(), Log: slog.New(slog.NewTextHandler(s.err, nil))})
 				if err != nil {
 					return &exitError{shared.ExitFailed, err}
