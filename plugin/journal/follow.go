@@ -48,7 +48,7 @@ func (t *turn) mend(torn []byte) error {
 			return err
 		}
 	}
-	if len(torn) == 0 {
+	if torn == nil {
 		return nil
 	}
 	_, err := t.append(line{Event: eventTorn, Bytes: int64(len(torn)), Cut: strings.ToValidUTF8(string(torn[:min(len(torn), 4<<10)]), "?")})
@@ -73,6 +73,9 @@ func (t *turn) replay() (torn []byte, err error) {
 	for {
 		at := t.x.covered.at
 		raw, err := r.ReadBytes('\n')
+		if err == io.EOF && len(raw) == 0 {
+			return nil, nil
+		}
 		if err == io.EOF {
 			return raw, nil
 		}
@@ -132,6 +135,9 @@ func (t *turn) rebuild() error {
 	}
 	if n := t.x.covered.at.segment(); n != last {
 		return t.j.damaged(placeOf(n+1, 0), "the file is gone", nil)
+	}
+	if first > t.pruned+1 {
+		return t.j.damaged(placeOf(first-1, 0), "the file is gone, and the ledger does not say that it was dropped for its age", nil)
 	}
 	if t.stale {
 		return errIndex

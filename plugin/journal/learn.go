@@ -96,6 +96,7 @@ func (t *turn) noteClaim(l line, at place) error {
 
 // forget drops the segments that a line says were pruned.
 func (t *turn) forget(l line) error {
+	t.pruned = max(t.pruned, l.Through)
 	if t.x.first > l.Through {
 		return nil
 	}

@@ -15,6 +15,7 @@ type turn struct {
 	saved   header              // as it stands in the file
 	stale   bool                // the index missed a line, and reads it again next time
 	rebuilt bool                // the index is as good as the lines
+	pruned  uint32              // the last segment that a line read in this turn says is gone
 	old     map[uint32]*os.File // segments before the active one
 }
 
