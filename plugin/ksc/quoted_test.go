@@ -79,23 +79,26 @@ func TestNoErrorQuotesAnOrder(t *testing.T) {
 		"both":    func(text string) reply { return ok(`{"PxgRetVal":"` + inJSON(text) + `","PxgError":{"code":1}}`) },
 	}
 	for how, quote := range quotes {
-		for way, answer := range ways {
-			for _, arguments := range words {
-				synctest.Test(t, func(t *testing.T) {
-					server := newRogue(t, func(s seen, nth int) reply {
-						if s.method == addIncident {
-							return answer(quote(s, arguments))
-						}
-						return wellBehaved(s, nth)
-					})
-					_, err := client(t, server.Dial).AddIncident(t.Context(), orderWith(t, arguments))
+		synctest.Test(t, func(t *testing.T) {
+			var arguments string
+			var answer func(string) reply
+			server := newRogue(t, func(s seen, nth int) reply {
+				if s.method == addIncident {
+					return answer(quote(s, arguments))
+				}
+				return wellBehaved(s, nth)
+			})
+			c := client(t, server.Dial)
+			for way := range ways {
+				for _, arguments = range words {
+					answer = ways[way]
+					_, err := c.AddIncident(t.Context(), orderWith(t, arguments))
 					e := failed(t, err)
 					all := strings.ToLower(e.Error() + e.Message + e.Excerpt + e.Module)
 					assert.NotContains(t, all, strings.ToLower(piece), "%s, %s, of %s: %v", how, way, arguments, e)
-					assert.Empty(t, server.calls("HostGroup.UpdateIncident"))
-				})
+				}
 			}
-		}
+		})
 	}
 }
 
