@@ -275,8 +275,6 @@ func TestNotCarriedOutOfTheSpecification(t *testing.T) {
 	})
 }
 
-// TestWhatThisBuildNeverGives compares the sentence with the source: an
-// outcome or code that no source of the plugin or the carrier names.
 // TestStepsOfTheSpecification compares the steps of a real check.
 func TestStepsOfTheSpecification(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -297,6 +295,8 @@ func TestStepsOfTheSpecification(t *testing.T) {
 	}
 }
 
+// TestWhatThisBuildNeverGives compares the sentence with the source: an
+// outcome or code that no source of the plugin or the carrier names.
 func TestWhatThisBuildNeverGives(t *testing.T) {
 	_, after, found := strings.Cut(specification(t), "So this build never gives the outcomes ")
 	require.True(t, found)
