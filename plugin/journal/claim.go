@@ -84,6 +84,11 @@ func (t *turn) claim(e Entry, w *writing) (err error) {
 	if w.rotated, err = t.rotate(); err != nil {
 		return err
 	}
+	if t.room() != nil {
+		if err := t.prune(); err != nil {
+			return err
+		}
+	}
 	if err := t.room(); err != nil {
 		return err
 	}

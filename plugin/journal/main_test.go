@@ -16,6 +16,8 @@ import (
 	"github.com/kes-respond/kes-respond/shared"
 )
 
+const childEnv = "KES_RESPOND_JOURNAL_CHILD"
+
 // TestMain is also the other processes of these tests: the test binary runs
 // itself as a child that does what childEnv names.
 func TestMain(m *testing.M) {

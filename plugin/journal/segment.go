@@ -52,7 +52,7 @@ func (j *Journal) activate(n uint32) error {
 	}
 	f, err := j.open(segmentName(n), os.O_RDWR|os.O_APPEND)
 	if isMissing(err) {
-		return j.damaged(placeOf(n, 0), "the file is gone", nil)
+		return j.gone(n)
 	}
 	if err != nil {
 		return j.wrap(segmentName(n)+" cannot be opened", err)
@@ -70,6 +70,19 @@ func (j *Journal) activate(n uint32) error {
 	}
 	j.active, j.segment = f, n
 	return nil
+}
+
+// gone tells a segment that was pruned, of which the index does not know yet,
+// from one that somebody took away.
+func (j *Journal) gone(n uint32) error {
+	first, _, err := j.segments()
+	if err != nil {
+		return err
+	}
+	if n < first {
+		return errIndex
+	}
+	return j.damaged(placeOf(n, 0), "the file is gone", nil)
 }
 
 func (j *Journal) readable(f *os.File, n uint32) error {
@@ -194,6 +207,9 @@ func (t *turn) prune() error {
 	}
 	if err := j.syncAll(); err != nil {
 		return err
+	}
+	if !t.stale {
+		_ = t.x.saveHeader() // or the next one finds out
 	}
 	j.options.step("pruned")
 	for n := first; n <= through; n++ {

@@ -101,8 +101,11 @@ func (t *turn) distrust() error {
 	t.x.sealed = 0
 	for n := t.x.first; n < t.x.covered.at.segment(); n++ {
 		info, err := t.j.root.Stat(segmentName(n))
+		if isMissing(err) {
+			return t.j.gone(n)
+		}
 		if err != nil {
-			return t.j.damaged(placeOf(n, 0), "the file is gone", err)
+			return t.j.placeError(segmentName(n)+" cannot be looked at", err)
 		}
 		t.x.sealed += info.Size()
 	}
