@@ -76,9 +76,10 @@ func (t *turn) claim(e Entry, w *writing) (err error) {
 		}
 		w.prior = &Prior{r, j}
 		l.Event, l.Of, l.Claim, l.Stage = eventAnswered, k.claim.Seq, k.at, ""
-		if err := t.room(); err == nil { // where it is full it still answers
-			_, err = t.append(l)
+		if t.room() != nil {
+			return nil // where it is full it still answers
 		}
+		_, err = t.append(l)
 		return err
 	}
 	if w.rotated, err = t.rotate(); err != nil {
