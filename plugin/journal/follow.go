@@ -142,9 +142,7 @@ func (t *turn) rebuild() error {
 	if t.stale {
 		return errIndex
 	}
-	x := t.x
-	t.x = nil
-	return t.install(x)
+	return t.install(t.x)
 }
 
 // start is the mark before the first line of the first segment.

@@ -58,9 +58,16 @@ func (t *turn) segment(n uint32) (*os.File, error) {
 	return f, err
 }
 
-// places gives the open claims, those in segments that are gone left out.
+// places gives the open claims, those in segments that are gone left out. An
+// index that cannot tell them is made anew.
 func (t *turn) places() ([]place, error) {
 	all, err := t.x.open()
+	if errors.Is(err, errIndex) {
+		if err := t.rebuild(); err != nil {
+			return nil, err
+		}
+		all, err = t.x.open()
+	}
 	all = slices.DeleteFunc(all, func(p place) bool { return p.segment() < t.x.first })
 	slices.Sort(all)
 	return slices.Compact(all), err

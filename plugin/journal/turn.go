@@ -154,7 +154,11 @@ func (t *turn) reserve() error {
 	if float64(t.x.used+8) < fill*pageSlots*float64(t.x.hashPages) && t.x.openUsed < t.x.openPages {
 		return nil
 	}
-	return t.grow()
+	err := t.grow()
+	if errors.Is(err, errIndex) && !t.rebuilt {
+		err = t.rebuild() // what cannot be copied is read again
+	}
+	return err
 }
 
 // grow gives the index more room: a new file, in the place of the old one.
