@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -70,11 +69,6 @@ func openDirectory(dir string, o Options) (*os.Root, error) {
 	}
 	if err := checkFolder(root, o); err != nil {
 		return nil, errors.Join(err, root.Close())
-	}
-	if !o.ReadOnly {
-		if err := makeFolder(root, liveFolder, o); err != nil {
-			return nil, errors.Join(placeError(dir, "its folder "+liveFolder+" cannot be made", err), root.Close())
-		}
 	}
 	return root, nil
 }
@@ -154,6 +148,27 @@ func (j *Journal) open(name string, flag int) (*os.File, error) {
 	return f, nil
 }
 
+// makeLock makes the file that is locked. Nobody has the lock yet, so for a
+// group it appears with the right mode, or not at all.
+func (j *Journal) makeLock() error {
+	_, err := j.root.Lstat(lockFile)
+	if j.options.Group && isMissing(err) {
+		name := lockFile + "-" + nonce(6)
+		if err := j.makeFile(name); err != nil {
+			return err
+		}
+		err = j.root.Link(name, lockFile)
+		if errors.Is(err, fs.ErrExist) {
+			err = nil // another process was first
+		}
+		err = errors.Join(err, j.root.Remove(name))
+		if err != nil {
+			return j.placeError("its lock cannot be made", err)
+		}
+	}
+	return j.makeFile(lockFile)
+}
+
 func (j *Journal) makeFile(name string) error {
 	f, err := j.open(name, os.O_RDWR|os.O_CREATE)
 	if err != nil {
@@ -171,15 +186,22 @@ func (j *Journal) wrap(message string, err error) error {
 	return j.placeError(message, err)
 }
 
-// replace writes a file of the ledger anew, whole or not at all.
+// replace writes a file of the ledger anew, whole or not at all. It runs under
+// the lock, so that what a crash left of an earlier one is written over.
 func (j *Journal) replace(name string, data []byte) error {
-	if err := atomic.WriteFile(filepath.Join(j.dir, name), bytes.NewReader(data)); err != nil {
+	f, err := j.open(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
+	if err != nil {
 		return err
 	}
-	if j.options.Group {
-		if err := j.root.Chmod(name, j.options.fileMode()); err != nil {
-			return err
-		}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := atomic.ReplaceFile(filepath.Join(j.dir, name+".new"), filepath.Join(j.dir, name)); err != nil {
+		return err
 	}
 	return syncFolder(j.root)
 }

@@ -61,7 +61,9 @@ func TestAFullFileSystem(t *testing.T) {
 			require.NoError(t, f.Close())
 		}
 		for err == nil { // the last page of the ledger still has room
-			_, _, err = j.Claim(t.Context(), keyed(deletes("full"), decimal(int64(known))))
+			e := keyed(deletes("full"), decimal(int64(known)))
+			e.Reason = strings.Repeat("x", 1+round*13) // so that it is full at another byte each time
+			_, _, err = j.Claim(t.Context(), e)
 			if err == nil {
 				known++
 			}

@@ -129,7 +129,7 @@ func (j *Journal) enter(ctx context.Context) error {
 	if j.options.ReadOnly {
 		return j.readKey(false)
 	}
-	if err := j.makeFile(lockFile); err != nil {
+	if err := j.makeLock(); err != nil {
 		return err
 	}
 	j.lock = flock.New(filepath.Join(j.dir, lockFile), flock.SetFlag(os.O_RDWR))
@@ -163,6 +163,9 @@ func (j *Journal) enter(ctx context.Context) error {
 // begin reads the key, and makes a new ledger where there is none. It runs
 // under the lock.
 func (j *Journal) begin() error {
+	if err := makeFolder(j.root, liveFolder, j.options); err != nil {
+		return j.placeError("its folder "+liveFolder+" cannot be made", err)
+	}
 	_, last, err := j.segments()
 	if err != nil {
 		return err
