@@ -39,7 +39,7 @@ func (t *turn) follow() error {
 // was cut was never durable, so nothing was done on the strength of it.
 func (t *turn) mend(torn []byte) error {
 	if torn != nil {
-		if err := t.j.active.Truncate(t.x.covered.at.offset()); err != nil {
+		if err := t.j.cut(t.x.covered.at); err != nil {
 			return t.j.diskError("cannot be mended: its last line is not whole", err)
 		}
 	}
@@ -82,7 +82,7 @@ func (t *turn) replay() (torn []byte, err error) {
 		if err != nil {
 			return nil, t.j.diskError("cannot be read", err)
 		}
-		l, m, err := decodeLine(raw[:len(raw)-1], t.j.secret, t.x.covered.mac)
+		l, m, err := decodeLine(raw[:len(raw)-1], t.j.prover, t.x.covered.mac)
 		if err == nil && l.Seq != t.x.covered.seq+1 {
 			err = errors.New("its number is not the next one")
 		}

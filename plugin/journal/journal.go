@@ -70,6 +70,7 @@ type Journal struct {
 	dir     string
 	root    *os.Root // nil: keeps nothing
 	secret  []byte
+	prover  prover // of secret; used in turns
 	boot    string // this boot of the machine; "" where the system does not say
 
 	self  string       // the name of this process in the ledger
@@ -181,6 +182,7 @@ func (j *Journal) begin() error {
 	if err := j.readKey(last == 0); err != nil {
 		return err
 	}
+	j.prover = newProver(j.secret)
 	if last == 0 {
 		return j.makeSegment(1)
 	}

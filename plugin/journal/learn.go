@@ -1,10 +1,7 @@
 package journal
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"errors"
-	"fmt"
 	"strconv"
 
 	"github.com/kes-respond/kes-respond/shared"
@@ -20,14 +17,18 @@ const (
 	byIncident = "incident" // server and incident: its claim
 )
 
-// hash is keyed, so that nobody can choose two requests that share one.
+// hash is keyed, so that nobody can choose two requests that share one. It is
+// used in turns.
 func (j *Journal) hash(question string, parts ...string) (h hash) {
-	m := hmac.New(sha256.New, j.secret)
-	fmt.Fprintf(m, "%s", question)
+	b := append(make([]byte, 0, 256), question...)
 	for _, p := range parts {
-		fmt.Fprintf(m, " %d:%s", len(p), p)
+		b = append(b, ' ')
+		b = strconv.AppendInt(b, int64(len(p)), 10)
+		b = append(b, ':')
+		b = append(b, p...)
 	}
-	copy(h[:], m.Sum(nil))
+	m := j.prover.chain(mac{}, b)
+	copy(h[:], m[:])
 	return h
 }
 

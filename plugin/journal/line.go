@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	stdhash "hash"
 	"strconv"
 	"strings"
 	"time"
@@ -112,22 +113,28 @@ const (
 	macTail = len(macHead) + 2*sha256.Size + len(macEnd)
 )
 
-func chain(secret []byte, prev mac, signed []byte) (m mac) {
-	h := hmac.New(sha256.New, secret)
-	h.Write(prev[:])
-	h.Write(signed)
-	h.Sum(m[:0])
+// prover makes MACs with one key. It is used by one goroutine at a time.
+type prover struct{ stdhash.Hash }
+
+func newProver(secret []byte) prover { return prover{hmac.New(sha256.New, secret)} }
+
+// chain is the MAC of a line that follows the one that ended in prev.
+func (p prover) chain(prev mac, signed []byte) (m mac) {
+	p.Reset()
+	p.Write(prev[:])
+	p.Write(signed)
+	p.Sum(m[:0])
 	return m
 }
 
 // encode writes a line, with its newline, after the one that ended in prev.
-func (l line) encode(secret []byte, prev mac) ([]byte, mac, error) {
+func (l line) encode(p prover, prev mac) ([]byte, mac, error) {
 	data, err := shared.ASCIIJSON(l)
 	if err != nil {
 		return nil, mac{}, err
 	}
 	data = data[:len(data)-1]
-	m := chain(secret, prev, data)
+	m := p.chain(prev, data)
 	data = append(data, macHead...)
 	data = hex.AppendEncode(data, m[:])
 	data = append(data, macEnd+"\n"...)
@@ -161,12 +168,12 @@ var errForged = errors.New("its MAC does not fit: it, or the line before, was ch
 
 // decodeLine reads a line, without its newline, that follows the one that
 // ended in prev.
-func decodeLine(raw, secret []byte, prev mac) (l line, m mac, err error) {
+func decodeLine(raw []byte, p prover, prev mac) (l line, m mac, err error) {
 	signed, m, err := splitLine(raw)
 	if err != nil {
 		return l, m, err
 	}
-	if proof := chain(secret, prev, signed); !hmac.Equal(proof[:], m[:]) {
+	if proof := p.chain(prev, signed); !hmac.Equal(proof[:], m[:]) {
 		return l, m, errForged
 	}
 	l, err = readLine(raw)

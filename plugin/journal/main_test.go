@@ -24,7 +24,12 @@ func TestMain(m *testing.M) {
 	if job := os.Getenv(childEnv); job != "" {
 		os.Exit(child(job))
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		for _, dir := range grown.dirs {
+			_ = os.RemoveAll(filepath.Dir(dir))
+		}
+		os.Exit(code)
+	}))
 }
 
 // newDir is a directory that a ledger trusts.

@@ -33,7 +33,7 @@ func (t *turn) line(p place) (line, error) {
 		if end < 0 || err != nil || buffer[before-1] != '\n' {
 			return line{}, errIndex
 		}
-		l, _, err := decodeLine(buffer[before:before+end], t.j.secret, prev)
+		l, _, err := decodeLine(buffer[before:before+end], t.j.prover, prev)
 		if err != nil {
 			return line{}, errIndex
 		}

@@ -160,7 +160,7 @@ func deletes3(*testing.T) Entry { e := deletes("3"); e.AllowDuplicate = true; re
 func TestTheBoundOfTheSize(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := newDir(t)
-		bound := func(o *Options) { o.SegmentBytes, o.MaxBytes, o.KeepFor = 4<<10, 32<<10, 10*day }
+		bound := func(o *Options) { o.SegmentBytes, o.MaxBytes, o.KeepFor = 28<<10, 32<<10, 10*day }
 		j := open(t, dir, bound)
 		c := j.mustClaim(t, keyed(deletes("first"), "first"))
 		n := 0
@@ -186,8 +186,10 @@ func TestTheBoundOfTheSize(t *testing.T) {
 		k := open(t, dir, bound)
 		_, _, err = k.Claim(t.Context(), deletes("new"))
 		isKind(t, err, Full)
-		time.Sleep(11 * day) // in the same month
+		time.Sleep(11 * day) // in the same month, and the last file is small
+		require.Equal(t, [2]uint32{1, 2}, segmentsOf(t, k))
 		k.mustClaim(t, deletes("new"))
+		require.Equal(t, [2]uint32{2, 2}, segmentsOf(t, k))
 		total := int64(0)
 		for n := segmentsOf(t, k)[0]; n <= segmentsOf(t, k)[1]; n++ {
 			total += int64(len(readFile(t, dir, segmentName(n))))

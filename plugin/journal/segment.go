@@ -4,7 +4,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"time"
 )
@@ -70,6 +69,16 @@ func (j *Journal) activate(n uint32) error {
 	}
 	j.active, j.segment = f, n
 	return nil
+}
+
+// cut ends the active segment at a place. A file that is open for appending
+// cannot be cut on every system.
+func (j *Journal) cut(p place) error {
+	f, err := j.open(segmentName(p.segment()), os.O_RDWR)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Truncate(p.offset()), f.Close())
 }
 
 // gone tells a segment that was pruned, of which the index does not know yet,
@@ -159,80 +168,4 @@ func (t *turn) next() error {
 	t.x.sealed += t.x.covered.at.offset()
 	t.x.covered.at = placeOf(n, 0)
 	return t.head()
-}
-
-// prune removes the oldest segments whose every line is older than KeepFor and
-// that hold no claim without an outcome. That they are gone stands in the chain
-// before they go.
-func (t *turn) prune() error {
-	j := t.j
-	keep := t.x.covered.at.segment()
-	claims, err := t.places()
-	if err != nil {
-		return err
-	}
-	for _, p := range claims {
-		if p.segment() >= keep {
-			break // they are sorted
-		}
-		if k, found, err := t.known(p); err != nil {
-			return err
-		} else if found && k.last.Outcome == "" {
-			keep = p.segment()
-		}
-	}
-	through := t.x.first - 1
-	for n := t.x.first; n < keep; n++ {
-		last, err := t.lastTime(n)
-		if err != nil || time.Since(last) < j.options.KeepFor {
-			break
-		}
-		through = n
-	}
-	if through < t.x.first {
-		return nil
-	}
-	first, _, err := j.segments() // an earlier prune may not have come to its end
-	if err != nil {
-		return err
-	}
-	var size int64
-	for n := t.x.first; n <= through; n++ {
-		if info, err := j.root.Stat(segmentName(n)); err == nil {
-			size += info.Size()
-		}
-	}
-	if _, err := t.append(line{Event: eventPruned, Through: through, Bytes: size}); err != nil {
-		return err
-	}
-	if err := j.syncAll(); err != nil {
-		return err
-	}
-	if !t.stale {
-		_ = t.x.saveHeader() // or the next one finds out
-	}
-	j.options.step("pruned")
-	for n := first; n <= through; n++ {
-		if f := t.old[n]; f != nil {
-			_ = f.Close()
-			delete(t.old, n)
-		}
-		if err := j.root.Remove(segmentName(n)); err != nil && !isMissing(err) {
-			return j.diskError("cannot drop what is too old", err)
-		}
-		j.options.step("removed")
-	}
-	return nil
-}
-
-// lastTime is when the last line of a segment that is not active was written.
-func (t *turn) lastTime(n uint32) (time.Time, error) {
-	f, err := t.segment(n)
-	if err != nil {
-		return time.Time{}, err
-	}
-	for l, err := range backward(f, n) {
-		return l.At, err
-	}
-	return time.Time{}, io.ErrUnexpectedEOF
 }

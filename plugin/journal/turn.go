@@ -121,7 +121,7 @@ func (t *turn) append(l line) (place, error) {
 	}
 	l.Seq = t.x.covered.seq + 1
 	l.At = time.Now().UTC().Truncate(time.Millisecond)
-	data, m, err := l.encode(j.secret, t.x.covered.mac)
+	data, m, err := l.encode(j.prover, t.x.covered.mac)
 	if err != nil {
 		return 0, j.diskError("cannot take the record", err)
 	}
@@ -132,7 +132,7 @@ func (t *turn) append(l line) (place, error) {
 	j.options.step("append")
 	if _, err := j.active.Write(data); err != nil {
 		// What cannot be cut off now the next turn cuts off.
-		return 0, j.diskError("cannot be written", errors.Join(err, j.active.Truncate(at.offset())))
+		return 0, j.diskError("cannot be written", errors.Join(err, j.cut(at)))
 	}
 	j.options.step("appended")
 	t.covered(l, at, len(data), m)

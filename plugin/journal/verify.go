@@ -38,7 +38,7 @@ type Proof struct {
 // same key. It finds every flaw, not only the first. Writers go on meanwhile;
 // what they add is not looked at. The error says that it could not read.
 func (j *Journal) Verify(ctx context.Context, anchor io.Reader) (Proof, error) {
-	v := &verifier{j: j, proof: Proof{Flaws: []Flaw{}}, heads: map[uint64]string{}}
+	v := &verifier{j: j, prover: newProver(j.secret), proof: Proof{Flaws: []Flaw{}}, heads: map[uint64]string{}}
 	if j.root == nil {
 		return v.proof, nil
 	}
@@ -71,6 +71,7 @@ func (j *Journal) Verify(ctx context.Context, anchor io.Reader) (Proof, error) {
 
 type verifier struct {
 	j      *Journal
+	prover prover
 	proof  Proof
 	heads  map[uint64]string
 	seq    uint64
@@ -171,7 +172,7 @@ func (v *verifier) take(raw []byte, n uint32) {
 	if l.Seq != v.seq+1 {
 		v.flaw(l.Seq, fmt.Sprintf("line %d should stand here: lines were cut out, added or swapped", v.seq+1))
 	}
-	if proof := chain(v.j.secret, v.mac, signed); !hmac.Equal(proof[:], m[:]) {
+	if proof := v.prover.chain(v.mac, signed); !hmac.Equal(proof[:], m[:]) {
 		v.flaw(l.Seq, errForged.Error())
 	}
 	v.opens(l, n)
