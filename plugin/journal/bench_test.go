@@ -161,7 +161,7 @@ func BenchmarkClaims(b *testing.B) {
 		b.Run(fmt.Sprintf("goroutines=%d", n), func(b *testing.B) {
 			var flushes atomic.Int64
 			j := open(b, newDir(b), func(o *Options) {
-				o.step = func(s string) {
+				o.Step = func(s string) {
 					if s == "synced" {
 						flushes.Add(1)
 					}

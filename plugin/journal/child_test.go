@@ -56,7 +56,7 @@ func child(text string) int {
 }
 
 func (w job) run(ctx context.Context) error {
-	o := Options{PID: os.Getpid(), SegmentBytes: 8 << 10, KeepFor: w.Keep, Group: w.Group, step: func(step string) {
+	o := Options{PID: os.Getpid(), SegmentBytes: 8 << 10, KeepFor: w.Keep, Group: w.Group, Step: func(step string) {
 		if step == w.Step {
 			if w.Nth--; w.Nth == 0 {
 				_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)

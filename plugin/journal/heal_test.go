@@ -63,7 +63,7 @@ func TestASpoiledIndexThatCannotBeReplaced(t *testing.T) {
 	aside := filepath.Join(t.TempDir(), "index")
 	var spoiled bool
 	j := open(t, dir, func(o *Options) {
-		o.step = func(s string) {
+		o.Step = func(s string) {
 			if s == "install" && spoiled {
 				// A folder in its place cannot be replaced by a file.
 				require.NoError(t, os.Rename(filepath.Join(dir, indexFile), aside))

@@ -52,7 +52,22 @@ type Options struct {
 	KeepFor         time.Duration // how long a request, and with it its key, is remembered; default 400 days
 	DuplicateWindow time.Duration // how long an equal request can answer for a new one without a key; default 5 minutes, negative never
 
-	step func(string) // told of each step, for tests that kill the process there
+	// Step is told of each step in the order taken, for tests that kill the
+	// process there. It may be called from several goroutines, and holds up the
+	// ledger while it runs. The steps, whose names stay as they are:
+	//
+	//	append    a line is about to be written
+	//	appended  it is written, and the index does not know of it
+	//	indexed   the index knows of it, and has not said how far it knows
+	//	sync      lines are about to be flushed
+	//	synced    they are on the disk
+	//	sealed    a segment is whole on the disk, and the next one not there
+	//	made      the next one is there, and empty
+	//	install   a new index is about to take the place of the old one
+	//	installed it has
+	//	pruned    the ledger says that old segments are gone, and they are not
+	//	removed   one of them is
+	Step func(string)
 }
 
 // The defaults of Options.
@@ -99,8 +114,8 @@ func Open(ctx context.Context, dir string, o Options) (*Journal, error) {
 	o.MaxBytes = or(o.MaxBytes, defaultMaxBytes)
 	o.KeepFor = or(o.KeepFor, defaultKeepFor)
 	o.DuplicateWindow = or(o.DuplicateWindow, defaultDuplicateWindow)
-	if o.step == nil {
-		o.step = func(string) {}
+	if o.Step == nil {
+		o.Step = func(string) {}
 	}
 	j := &Journal{
 		options: o, dir: dir, boot: bootID(),

@@ -33,14 +33,14 @@ func (t *turn) prune() error {
 	if !t.stale {
 		_ = t.x.saveHeader() // or the next one finds out
 	}
-	j.options.step("pruned")
+	j.options.Step("pruned")
 	for n := first; n <= through; n++ {
 		if f := t.old[n]; f != nil {
 			_ = f.Close()
 			delete(t.old, n)
 		}
 		_ = j.root.Remove(segmentName(n)) // where another process keeps it open, the next prune does it
-		j.options.step("removed")
+		j.options.Step("removed")
 	}
 	return nil
 }

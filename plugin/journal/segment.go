@@ -156,12 +156,12 @@ func (t *turn) next() error {
 	if err := j.syncAll(); err != nil {
 		return err
 	}
-	j.options.step("sealed")
+	j.options.Step("sealed")
 	n := t.x.covered.at.segment() + 1
 	if err := j.makeSegment(n); err != nil {
 		return err
 	}
-	j.options.step("made")
+	j.options.Step("made")
 	if err := j.activate(n); err != nil {
 		return err
 	}

@@ -44,11 +44,11 @@ func (j *Journal) flush() error {
 	if head == nil || head.seq <= j.synced {
 		return nil
 	}
-	j.options.step("sync")
+	j.options.Step("sync")
 	if err := j.active.Sync(); err != nil {
 		return j.brokenBy(err)
 	}
-	j.options.step("synced")
+	j.options.Step("synced")
 	j.synced = head.seq
 	if j.options.Anchor == nil {
 		return nil

@@ -18,7 +18,7 @@ import (
 func TestTwoFlushesToSubmitted(t *testing.T) {
 	var flushes atomic.Int64
 	count := func(o *Options) {
-		o.step = func(s string) {
+		o.Step = func(s string) {
 			if s == "synced" {
 				flushes.Add(1)
 			}
@@ -46,7 +46,7 @@ func TestConcurrentClaimsShareAFlush(t *testing.T) {
 	const n = 64
 	var armed atomic.Bool
 	j := open(t, newDir(t), func(o *Options) {
-		o.step = func(s string) {
+		o.Step = func(s string) {
 			switch {
 			case !armed.Load():
 			case s == "indexed":
@@ -118,7 +118,7 @@ func TestAFlushThatFailsEndsAllWriting(t *testing.T) {
 	var good *os.File
 	var armed bool
 	j = open(t, dir, func(o *Options) {
-		o.step = func(s string) {
+		o.Step = func(s string) {
 			if armed && s == "sync" {
 				good, j.active = j.active, closed
 			}

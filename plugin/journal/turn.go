@@ -129,16 +129,16 @@ func (t *turn) append(l line) (place, error) {
 		return 0, err
 	}
 	at := t.x.covered.at
-	j.options.step("append")
+	j.options.Step("append")
 	if _, err := j.active.Write(data); err != nil {
 		// What cannot be cut off now the next turn cuts off.
 		return 0, j.diskError("cannot be written", errors.Join(err, j.cut(at)))
 	}
-	j.options.step("appended")
+	j.options.Step("appended")
 	t.covered(l, at, len(data), m)
 	head := t.x.header.covered
 	j.wrote.Store(&head)
-	j.options.step("indexed")
+	j.options.Step("indexed")
 	return at, nil
 }
 
@@ -184,11 +184,11 @@ func (t *turn) install(x *index) error {
 	if err := x.saveHeader(); err != nil {
 		return err
 	}
-	j.options.step("install")
+	j.options.Step("install")
 	if err := j.replace(indexFile, x.pages.(memory)); err != nil {
 		return j.diskError("cannot renew its index", err)
 	}
-	j.options.step("installed")
+	j.options.Step("installed")
 	if t.x != nil {
 		t.x.close()
 	}
