@@ -15,7 +15,7 @@ func (t *turn) answer(e Entry) (known, bool, error) {
 		return known{}, false, nil
 	}
 	at, l, found, err := t.lastEqual(e)
-	for err == nil && found && t.j.within(l.At) {
+	for err == nil && found && l.Seq > e.Past && t.j.within(l.At) {
 		k, err := t.become(at, l)
 		if err != nil {
 			return known{}, false, err

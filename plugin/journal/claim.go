@@ -35,6 +35,12 @@ type Claim struct {
 // ended well and had set the slot of this one to the same value; in both cases
 // only while nothing newer may have set that slot otherwise.
 //
+// The ledger knows only what went through it. A caller who was answered without
+// a key, and then reads from KSC that somebody else has changed the slot since,
+// claims again with Past set to the number of that Prior: it and what came
+// before do not answer any more. Of several who saw the same Prior, and claim
+// again like this, one gets the Claim, and that one answers the others.
+//
 // ctx bounds the wait for the ledger. Concurrent claims share a flush.
 func (j *Journal) Claim(ctx context.Context, e Entry) (*Claim, *Prior, error) {
 	if j.root == nil {

@@ -38,6 +38,11 @@ func (m *machine) claim(rt *rapid.T) {
 	i := rapid.IntRange(0, len(m.js)-1).Draw(rt, "process")
 	m.n++
 	e := drawEntry(rt, m.n)
+	if rapid.IntRange(0, 3).Draw(rt, "past") == 0 {
+		if r := m.pick(rt, func(*modelled) bool { return true }); r != nil {
+			e.Past = r.seq
+		}
+	}
 	want, reused := m.model.answer(e, 5*time.Minute)
 	c, p, err := m.js[i].Claim(m.t.Context(), e)
 	if reused {

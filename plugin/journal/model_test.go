@@ -42,7 +42,7 @@ func (m *model) answer(e Entry, window time.Duration) (prior *modelled, reused b
 		return nil, false
 	}
 	for i, r := range slices.Backward(m.requests) {
-		if r.Server != e.Server || r.Digest != e.Digest || time.Since(r.at) >= window {
+		if r.seq <= e.Past || r.Server != e.Server || r.Digest != e.Digest || time.Since(r.at) >= window {
 			continue
 		}
 		switch r.outcome {

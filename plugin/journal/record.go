@@ -15,6 +15,7 @@ type Entry struct {
 	ID             shared.ID       `json:"id,omitempty"`
 	IdempotencyKey string          `json:"idempotencyKey,omitempty"`
 	AllowDuplicate bool            `json:"allowDuplicate,omitempty"`
+	Past           uint64          `json:"past,omitempty"` // without a key: requests numbered up to it do not answer for this one; see Claim
 	Server         string          `json:"server,omitempty"`
 	Task           string          `json:"task,omitempty"`
 	HostID         string          `json:"host,omitempty"`
