@@ -32,7 +32,17 @@ type Config struct {
 	Default string                // the server of a request that names none; needed where there are several
 	Area    string                // responseEventIncidentArea where a request has none; "" is shared.DefaultArea
 	Policy  guard.Policy
-	Journal *journal.Journal // nil keeps nothing
+
+	// Ledger opens the ledger when it is first needed; a failure refuses what
+	// was to be sent, and the next request tries again. nil keeps nothing, for
+	// tests: it remembers no key and no duplicate.
+	Ledger func(context.Context) (*journal.Journal, error)
+	// Unmarked leaves out of the incident's body the white space by which an
+	// incident whose number was lost is known to be ours.
+	Unmarked bool
+	// ResendAfterSearch sends an order again whose answer was lost, and of which
+	// KSC shows nothing after the last search. Without it only what reads is.
+	ResendAfterSearch bool
 }
 
 // Plugin is the implementation of shared.Responder. It may be used from
@@ -40,6 +50,7 @@ type Config struct {
 type Plugin struct {
 	config  Config
 	servers map[string]*server
+	ledger  *ledger
 	running sync.WaitGroup
 	closing context.Context // ends when Close stops waiting
 	stop    context.CancelFunc
@@ -56,15 +67,12 @@ func New(ctx context.Context, c Config) (*Plugin, error) {
 	if err := shared.CheckArea(c.Area); err != nil {
 		return nil, fmt.Errorf("area %q: %w", c.Area, err)
 	}
-	if c.Journal == nil {
-		c.Journal = &journal.Journal{}
-	}
 	if c.Default == "" && len(c.Servers) == 1 {
 		for name := range c.Servers {
 			c.Default = name
 		}
 	}
-	p := &Plugin{config: c, servers: map[string]*server{}}
+	p := &Plugin{config: c, servers: map[string]*server{}, ledger: newLedger(c.Ledger)}
 	for name, config := range c.Servers {
 		s, err := newServer(name, config)
 		if err != nil {

@@ -43,7 +43,11 @@ func (p *Plugin) Respond(ctx context.Context, r shared.Request, emit func(shared
 	if r.DryRun {
 		return o.planned(decision, emit)
 	}
-	if o.claim, _, err = p.config.Journal.Claim(ctx, o.entry(decision)); err != nil {
+	j, err := p.ledger.get(ctx)
+	if err != nil {
+		return o.refused(journalError(err))
+	}
+	if o.claim, _, err = j.Claim(ctx, o.entry(decision)); err != nil {
 		return o.refused(journalError(err))
 	}
 	if !decision.Allowed {

@@ -2,7 +2,10 @@ package plugin
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
+
+	"github.com/sony/gobreaker/v2"
 
 	"github.com/kes-respond/kes-respond/plugin/ksc"
 	"github.com/kes-respond/kes-respond/shared"
@@ -18,6 +21,10 @@ type server struct {
 	name   string
 	client *ksc.Client
 	turns  chan struct{}
+
+	circuit *gobreaker.TwoStepCircuitBreaker[struct{}]
+	known   atomic.Bool           // it has answered, so its address is right
+	last    atomic.Pointer[error] // the last failure that tells of it
 }
 
 func newServer(name string, c ksc.Config) (*server, error) {
@@ -28,7 +35,7 @@ func newServer(name string, c ksc.Config) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &server{name, client, make(chan struct{}, c.MaxConns)}, nil
+	return &server{name: name, client: client, turns: make(chan struct{}, c.MaxConns), circuit: newCircuit(name)}, nil
 }
 
 // turn waits for leave to talk to the server, in the order of asking. No event

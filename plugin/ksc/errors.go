@@ -74,6 +74,16 @@ func (e *Error) Error() string {
 // Unwrap gives the cause, where there is one.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Passing says that what failed may pass by itself: the server, or the way to
+// it, is not to be had now. That a call may be repeated is another question.
+func (e *Error) Passing() bool {
+	switch e.Kind {
+	case KindUnreachable, KindUnavailable, KindLimit, KindTimeout, KindBadAnswer:
+		return true
+	}
+	return false
+}
+
 // IsNotFound says that KSC knows no such object.
 func IsNotFound(err error) bool {
 	var e *Error

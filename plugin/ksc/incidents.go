@@ -8,6 +8,9 @@ import (
 	"unicode/utf8"
 )
 
+// AddIncidentMethod is what an Error of AddIncident has as its Method.
+const AddIncidentMethod = "HostGroup.AddIncident"
+
 const findIncidents = "HostGroup.FindIncidents"
 
 // Incident is the KSC record of a request (KSCAPI a00092).
@@ -25,7 +28,7 @@ type Incident struct {
 // KSC has no key by which it would know the second from the first. When the
 // error's Delivery is Unknown the incident may exist.
 func (c *Client) AddIncident(ctx context.Context, in Incident) (int64, error) {
-	const method = "HostGroup.AddIncident"
+	const method = AddIncidentMethod
 	if !utf8.ValidString(in.Body) || !utf8.ValidString(in.Host) {
 		return 0, &Error{Kind: KindRefused, Method: method, Message: "the incident is not UTF-8", Delivery: NotSent}
 	}
