@@ -71,7 +71,8 @@ type Client struct {
 	password secret
 	http     *http.Client
 	base     string
-	session  session
+	session  *session
+	host     string // of the address
 
 	// Of incidents: bytes of one step, and of a whole search. Less in tests.
 	recordsBytes, searchBytes int
@@ -90,6 +91,22 @@ func New(c Config) (*Client, error) {
 	if c.CallTimeout <= 0 {
 		c.CallTimeout = defaultCallTimeout
 	}
+	client := &Client{
+		base:     "https://" + c.Addr + "/api/v1.0/",
+		http:     c.connections(host),
+		password: hide(c.Password),
+		session:  &session{turn: make(chan struct{}, 1)},
+		host:     host,
+
+		recordsBytes: maxRecordsBytes, searchBytes: 2 * maxRecordsBytes,
+	}
+	c.Password = ""
+	client.config = c
+	return client, nil
+}
+
+// connections makes a pool of them, empty; host is that of the address.
+func (c Config) connections(host string) *http.Client {
 	transport := &http.Transport{
 		Proxy:                  proxyFunc(c.Proxy),
 		DialContext:            c.Dial,
@@ -106,19 +123,9 @@ func New(c Config) (*Client, error) {
 	if transport.DialContext == nil {
 		transport.DialContext = (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext
 	}
-	client := &Client{
-		base: "https://" + c.Addr + "/api/v1.0/",
-		http: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
-			return http.ErrUseLastResponse // credentials go nowhere else
-		}},
-		password: hide(c.Password),
-		session:  session{turn: make(chan struct{}, 1)},
-
-		recordsBytes: maxRecordsBytes, searchBytes: 2 * maxRecordsBytes,
-	}
-	c.Password = ""
-	client.config = c
-	return client, nil
+	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse // credentials go nowhere else
+	}}
 }
 
 // check refuses what would be read as something else once it is part of a URL
@@ -178,6 +185,17 @@ func (c *Client) MarshalText() ([]byte, error) { return []byte(c.String()), nil 
 func (c *Client) Open(ctx context.Context) error {
 	_, err := c.session.get(ctx, c, "")
 	return err
+}
+
+// Apart gives a client in the same session, as the same user, whose calls go
+// over connections of their own: the first over a new one, none over one of
+// c's. What has become of a lost call is asked so, for the connection that lost
+// it may lose the question too. done closes the connections, at once or when
+// the calls on them end; the session stays c's, which alone should be closed.
+func (c *Client) Apart() (apart *Client, done func()) {
+	other := *c
+	other.http = c.config.connections(c.host)
+	return &other, other.http.CloseIdleConnections
 }
 
 // Close ends the session at the server, if there is one, and the connections.
