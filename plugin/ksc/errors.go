@@ -27,6 +27,7 @@ const (
 	KindTimeout                  // no answer in time
 	KindCanceled                 // the caller gave up
 	KindSession                  // a new session was refused as well
+	KindTruncated                // a search found more than is read: what was not seen may be there
 )
 
 // Delivery says what became of the call on its way.

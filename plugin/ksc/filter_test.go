@@ -161,13 +161,19 @@ func TestNoIDChangesAFilter(t *testing.T) {
 	since := time.Date(2026, 11, 25, 9, 30, 0, 0, time.FixedZone("", -3600))
 	rapid.Check(t, func(t *rapid.T) {
 		id := hostile().Draw(t, "id")
-		filter, err := incidentsFilter(id, since)
-		if err != nil {
-			return
+		host, added := comparison{"KLHST_WKS_HOSTNAME", "=", id}, comparison{"KLINCDT_ADDED", ">=", "2026-11-25 10:30:00"}
+		for filter, want := range map[string][]comparison{
+			addedSince(since):  {host, added},
+			after(4711, since): {host, {"KLINCDT_ID", "<>", "4711"}, {"KLINCDT_ID", ">", "4711"}, added},
+		} {
+			whole, err := filterOfHost(id, filter)
+			if err != nil {
+				return
+			}
+			got, err := readBack(whole)
+			require.NoError(t, err, whole)
+			require.Equal(t, want, got)
 		}
-		got, err := readBack(filter)
-		require.NoError(t, err, filter)
-		require.Equal(t, []comparison{{"KLHST_WKS_HOSTNAME", "=", id}, {"KLINCDT_ADDED", ">=", "2026-11-25 10:30:00"}}, got)
 	})
 }
 

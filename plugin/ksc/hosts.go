@@ -2,7 +2,6 @@ package ksc
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"strings"
 	"time"
@@ -62,7 +61,8 @@ func hostFields() []string {
 // case, or this IPv4 address: at most limit and one more, which says that
 // there are more. What the search returns is compared here once more, so that
 // no wildcard in a name, and no reading of one by KSC, can match another
-// host. It may be repeated.
+// host. A search too large to be read to its end is an error of KindTruncated:
+// no host can be trusted to be the only one. It may be repeated.
 func (c *Client) FindHosts(ctx context.Context, by By, name string, limit int) ([]Host, error) {
 	const method = "HostGroup.FindHosts"
 	filter, matches, err := hostFilter(by, name)
@@ -74,7 +74,6 @@ func (c *Client) FindHosts(ctx context.Context, by By, name string, limit int) (
 		fields = append(fields, olderAddress)
 	}
 	var hosts []Host
-	scanned := 0
 	err = search{
 		method: method,
 		args: struct {
@@ -86,9 +85,6 @@ func (c *Client) FindHosts(ctx context.Context, by By, name string, limit int) (
 		}{filter, fields, []string{}, map[string]bool{"KLGRP_FIND_FROM_CUR_VS_ONLY": true}, setLifetime},
 		names: fields, most: scanLimit, step: maxAnswerBytes, budget: maxHostsBytes,
 		take: func(r row) error {
-			if scanned++; scanned == scanLimit {
-				return unusable(method, fmt.Sprintf("the search for one name returned %d hosts or more; none of them can be trusted to be the only one", scanLimit))
-			}
 			if !matches(r) {
 				return nil
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -85,31 +86,77 @@ func (c *Client) UpdateIncident(ctx context.Context, id int64, host string, hand
 // repeated.
 func (c *Client) Incident(ctx context.Context, id int64) (Incident, error) {
 	all, err := c.findIncidents(ctx, fmt.Sprintf("(KLINCDT_ID=%d)", id), 2, func(in Incident) bool { return in.ID == id })
-	if err != nil {
+	switch {
+	case err != nil:
 		return Incident{}, err
-	}
-	if len(all) == 0 {
+	case len(all) == 0:
 		return Incident{}, &Error{Kind: KindNotFound, Method: findIncidents, Delivery: Answered, Message: fmt.Sprintf("there is no incident %d", id)}
 	}
 	return all[0], nil
 }
 
-// FindIncidents gives the incidents of one host from a moment on, at most
-// limit and one more. It may be repeated.
+// FindIncidents gives the incidents of one host that were added at a moment or
+// later, by rising number. Where it found more than limit, or more than memory
+// is given to, the error is of KindTruncated and comes with those that were
+// read: one that is not among them may be there all the same. It may be
+// repeated.
 func (c *Client) FindIncidents(ctx context.Context, host string, since time.Time, limit int) ([]Incident, error) {
-	filter, err := incidentsFilter(host, since)
+	return c.ofHost(ctx, host, addedSince(since), limit, func(Incident) bool { return true })
+}
+
+// FindIncidentsAfter is FindIncidents of what followed an incident: those of
+// its host with a higher number, and those that were added at a moment or
+// later, without itself. That numbers rise is documented nowhere, and whoever
+// adds an incident writes its moment as he likes, so either is enough. An
+// incident below 1 is none: then the moment alone decides.
+func (c *Client) FindIncidentsAfter(ctx context.Context, host string, incident int64, since time.Time, limit int) ([]Incident, error) {
+	if incident < 1 {
+		return c.FindIncidents(ctx, host, since, limit)
+	}
+	return c.ofHost(ctx, host, after(incident, since), limit, func(in Incident) bool {
+		return in.ID != incident && (in.ID > incident || in.Added.IsZero() || !in.Added.Before(since.Truncate(time.Second)))
+	})
+}
+
+// addedSince is the filter for a moment and what is later, to the second
+// (KSCAPI a00002).
+func addedSince(t time.Time) string {
+	return fmt.Sprintf(`(KLINCDT_ADDED>=T"%s")`, t.UTC().Format(time.DateTime))
+}
+
+// after is the filter for a higher number, or a moment and what is later; the
+// incident itself, which may be long, is not read once more.
+func after(incident int64, since time.Time) string {
+	return fmt.Sprintf("(KLINCDT_ID<>%d)(|(KLINCDT_ID>%d)%s)", incident, incident, addedSince(since))
+}
+
+func filterOfHost(host, filter string) (string, error) {
+	id, err := quoted(host)
+	return fmt.Sprintf("(&(KLHST_WKS_HOSTNAME=%s)%s)", id, filter), err
+}
+
+// ofHost gives the incidents of one host that match, also in the filter's
+// language. The host is compared here once more, whatever KSC makes of a
+// filter: without regard to case, as Host does, for an order may have named it
+// in another.
+func (c *Client) ofHost(ctx context.Context, host, filter string, limit int, matches func(Incident) bool) ([]Incident, error) {
+	whole, err := filterOfHost(host, filter)
 	if err != nil {
 		return nil, noSuchHost(findIncidents, err)
 	}
-	return c.findIncidents(ctx, filter, limit+1, func(in Incident) bool { return in.Host == host })
+	nameless := false
+	all, err := c.findIncidents(ctx, whole, limit, func(in Incident) bool {
+		nameless = nameless || in.Host == ""
+		return strings.EqualFold(in.Host, host) && matches(in)
+	})
+	if err == nil && nameless {
+		return nil, unusable(findIncidents, "KSC answered with an incident without a host, so none can be said to be missing")
+	}
+	return all, err
 }
 
-func incidentsFilter(host string, since time.Time) (string, error) {
-	id, err := quoted(host)
-	return fmt.Sprintf(`(&(KLHST_WKS_HOSTNAME=%s)(KLINCDT_ADDED>=T"%s"))`, id, since.UTC().Format(time.DateTime)), err
-}
-
-// findIncidents gives those of the incidents found that match.
+// findIncidents gives those of the incidents found that match, also with an
+// error of KindTruncated.
 func (c *Client) findIncidents(ctx context.Context, filter string, most int, matches func(Incident) bool) ([]Incident, error) {
 	fields := []string{"KLINCDT_ID", "KLINCDT_SEVERITY", "KLINCDT_ADDED", "KLINCDT_BODY", "KLINCDT_IS_HANDLED", "KLHST_WKS_HOSTNAME"}
 	var all []Incident
@@ -130,10 +177,10 @@ func (c *Client) findIncidents(ctx context.Context, filter string, most int, mat
 			return err
 		},
 	}.run(ctx, c)
-	if err != nil {
+	if err != nil && !isTruncated(err) {
 		return nil, err
 	}
-	return all, nil
+	return all, err
 }
 
 func incidentOf(r row) (Incident, error) {

@@ -82,9 +82,10 @@ func TestASearchHasABudget(t *testing.T) {
 		server := newRogue(t, steps(2000, record, nil))
 		_, err := client(t, server.Dial).FindHosts(t.Context(), ksc.ByAny, "PC-12", 20)
 		e := failed(t, err)
-		assert.Equal(t, ksc.KindBadAnswer, e.Kind)
+		assert.Equal(t, ksc.KindTruncated, e.Kind)
 		assert.Contains(t, e.Message, "MiB")
 		assert.Equal(t, 10, len(server.calls("ChunkAccessor.GetItemsChunk")))
+		assert.Len(t, server.calls("ChunkAccessor.Release"), 1, "KSC need not keep it")
 	})
 	synctest.Test(t, func(t *testing.T) {
 		const less = 64 << 10
@@ -96,8 +97,9 @@ func TestASearchHasABudget(t *testing.T) {
 		})
 		c := client(t, server.Dial)
 		c.LimitRecords(less)
-		_, err := c.FindIncidents(t.Context(), "h", time.Now(), 100)
-		assert.Equal(t, ksc.KindBadAnswer, failed(t, err).Kind)
+		read, err := c.FindIncidents(t.Context(), "h", time.Now(), 100)
+		assert.Equal(t, ksc.KindTruncated, failed(t, err).Kind)
+		assert.Len(t, read, 5, "what was read is there")
 		assert.Equal(t, 6, len(server.calls("ChunkAccessor.GetItemsChunk")))
 	})
 }

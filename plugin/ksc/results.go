@@ -28,7 +28,7 @@ type search struct {
 	method  string
 	args    any
 	names   []string // the attributes asked for; of a record no other is kept
-	most    int      // records looked at
+	most    int      // records looked at; that there are more is an error
 	step    int      // bytes of one step's answer
 	budget  int      // bytes of all the records
 	foreign bool     // records hold what others sent
@@ -36,9 +36,9 @@ type search struct {
 }
 
 // run gives take up to most records of a search, one after the other, and
-// releases the result set. A set that gives fewer records than it was said to
-// hold is an error: to miss a second host of one name is to take the first for
-// the only one.
+// releases the result set. It is an error, of KindTruncated where it is our
+// own bound, when they are not all that the set was said to hold: to miss a
+// second host of one name is to take the first for the only one.
 func (s search) run(ctx context.Context, c *Client) error {
 	var f found
 	if err := c.call(ctx, s.method, s.args, &f); err != nil {
@@ -52,6 +52,9 @@ func (s search) run(ctx context.Context, c *Client) error {
 		return nil
 	}
 	err := s.read(ctx, c, f.Accessor, int(min(count, int64(s.most))))
+	if err == nil && count > int64(s.most) {
+		err = truncated(s.method, fmt.Sprintf("%d records, of which no more than %d are read", count, s.most))
+	}
 	var e *Error
 	if err == nil || errors.As(err, &e) && e.Delivery == Answered {
 		// Otherwise KSC does not answer, or nobody waits any more. A set that
@@ -103,7 +106,7 @@ func (s search) read(ctx context.Context, c *Client, accessor string, n int) err
 		case len(got.all) == 0:
 			return unusable(getItemsChunk, "KSC answered with fewer records than its result set was said to hold")
 		case bytes > s.budget:
-			return unusable(getItemsChunk, fmt.Sprintf("the search returned more than %d MiB", s.budget>>20))
+			return truncated(s.method, fmt.Sprintf("more than %d MiB, which is all that is read", s.budget>>20))
 		}
 		for _, r := range got.all {
 			if err := s.take(r); err != nil {
@@ -118,4 +121,17 @@ func (s search) read(ctx context.Context, c *Client, accessor string, n int) err
 // unusable is an answer in KSC's form whose content cannot be right.
 func unusable(method, message string) *Error {
 	return &Error{Kind: KindBadAnswer, Method: method, Status: http.StatusOK, Message: message, Delivery: Unknown}
+}
+
+// truncated is a search that was not read to its end. KSC did its part.
+func truncated(method, found string) *Error {
+	return &Error{
+		Kind: KindTruncated, Method: method, Status: http.StatusOK, Delivery: Answered,
+		Message: "the search found " + found + ": what was not seen may be there",
+	}
+}
+
+func isTruncated(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Kind == KindTruncated
 }

@@ -274,10 +274,13 @@ func TestWhatTheReadsSend(t *testing.T) {
 		assert.JSONEq(t, `{"strAccessor":"ua1eizhXcYqZUuv64j8yB1"}`, server.calls("ChunkAccessor.Release")[0].body)
 		assert.Len(t, server.calls("ChunkAccessor.Release"), 4, "each result set is released")
 		assert.Contains(t, server.calls("HostGroup.GetHostInfo")[0].body, `"strHostName":"`+hostID+`"`)
+		_, err = c.FindIncidentsAfter(ctx, hostID, 4710, time.Date(2026, 11, 25, 9, 0, 0, 0, time.FixedZone("", 3600)), 5)
+		require.NoError(t, err)
 		incidents := server.calls("HostGroup.FindIncidents")
 		assert.Contains(t, incidents[0].body, `"strFilter":"(KLINCDT_ID=4711)"`)
 		assert.Contains(t, incidents[0].body, `"pFieldsToOrder":[{"type":"params","value":{"Asc":true,"Name":"KLINCDT_ID"}}]`)
 		assert.Contains(t, incidents[1].body, `(&(KLHST_WKS_HOSTNAME=\"`+hostID+`\")(KLINCDT_ADDED>=T\"2026-11-25 08:00:00\"))`, "in UTC")
+		assert.Contains(t, incidents[2].body, `(&(KLHST_WKS_HOSTNAME=\"`+hostID+`\")(KLINCDT_ID<>4710)(|(KLINCDT_ID>4710)(KLINCDT_ADDED>=T\"2026-11-25 08:00:00\")))`)
 		assert.JSONEq(t, `{}`, server.calls("ConEvents.IsAnyServiceConsoleAvailable")[0].body)
 	})
 }
