@@ -49,6 +49,7 @@ type Config struct {
 	MaxConns     int                                                               // 0: 8
 	CallTimeout  time.Duration                                                     // of one HTTP call; 0: 30s
 	UserAgent    string
+	Gate         Gate // asked before each login; nil: none
 }
 
 // String names the server and the user, never the password.
@@ -184,6 +185,15 @@ func (c *Client) MarshalText() ([]byte, error) { return []byte(c.String()), nil 
 // Open makes sure that there is a session, so that later calls need not log in.
 func (c *Client) Open(ctx context.Context) error {
 	_, err := c.session.get(ctx, c, "")
+	return err
+}
+
+// OpenAnew is Open that looks past a refusal which is remembered, here or by the
+// gate, and tries the password once: for a person who has mended it. Refused
+// again, it is remembered again. What other processes hold in memory stays: they
+// have the password that they were started with.
+func (c *Client) OpenAnew(ctx context.Context) error {
+	_, err := c.session.open(ctx, c, "", true)
 	return err
 }
 

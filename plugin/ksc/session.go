@@ -16,12 +16,15 @@ const refusedFor = 10 * time.Minute
 // session is the one session that all calls share. It is started when first
 // needed and renewed when KSC has ended it. A refused login is remembered for
 // refusedFor: forty alerts with a wrong password would block the account, and a
-// refusal for ever would outlive the mistake. Any other failure is shared with those who waited for it, so that
-// they do not wait one after the other for the same silence.
+// refusal for ever would outlive the mistake. What other processes were refused
+// is for the gate to remember. Any other failure is shared with those who
+// waited for it, so that they do not wait one after the other for the same
+// silence.
 type session struct {
 	turn     chan struct{} // held while starting; a channel, so that a waiter can give up
 	closed   atomic.Bool
 	failures atomic.Int64 // starts that failed, not for a reason of their caller's
+	refusals atomic.Int64 // starts that KSC refused
 
 	// Guarded by turn.
 	id      secret // nil: none
@@ -32,30 +35,43 @@ type session struct {
 
 // get returns a session other than ended.
 func (s *session) get(ctx context.Context, c *Client, ended string) (string, error) {
-	before := s.failures.Load()
+	return s.open(ctx, c, ended, false)
+}
+
+// open is get; anew looks past a refusal from before it was asked.
+func (s *session) open(ctx context.Context, c *Client, ended string, anew bool) (string, error) {
+	failures, refusals := s.failures.Load(), s.refusals.Load()
 	if err := s.take(ctx, c); err != nil {
 		return "", err
 	}
 	defer s.leave()
+	past := anew && s.refusals.Load() == refusals
 	switch {
 	case s.closed.Load():
 		return "", errClosed(startSession)
-	case s.refused != nil && time.Since(s.since) < refusedFor:
+	case s.refused != nil && time.Since(s.since) < refusedFor && !past:
 		again := *s.refused
 		return "", &again
 	case s.id != nil && s.id() != ended:
 		return s.id(), nil
-	case s.failures.Load() != before:
+	case s.failures.Load() != failures && !anew:
 		again := *s.failure
 		return "", &again
 	}
 	s.id = nil
-	id, err := c.startSession(ctx)
+	done, err := c.enter(ctx, anew)
 	if err != nil {
-		s.since = time.Now()
-		if s.refused = final(err); s.refused == nil && ctx.Err() == nil && errors.As(err, &s.failure) {
-			s.failures.Add(1)
-		}
+		s.failed(ctx, err) // not refused: how long that is remembered is the gate's affair
+		return "", err
+	}
+	id, err := c.logIn(ctx, done)
+	if refused := final(err); refused != nil {
+		s.refused, s.since = refused, time.Now()
+		s.refusals.Add(1)
+		return "", err
+	}
+	if err != nil {
+		s.failed(ctx, err)
 		return "", err
 	}
 	if s.closed.Load() { // Close has not waited, so nobody else will end it
@@ -64,6 +80,13 @@ func (s *session) get(ctx context.Context, c *Client, ended string) (string, err
 	}
 	s.id, s.refused = hide(id), nil
 	return id, nil
+}
+
+// failed shares a failure with those who wait, unless it is its caller's own.
+func (s *session) failed(ctx context.Context, err error) {
+	if ctx.Err() == nil && errors.As(err, &s.failure) {
+		s.failures.Add(1)
+	}
 }
 
 func (s *session) take(ctx context.Context, c *Client) *Error {
@@ -79,18 +102,6 @@ func (s *session) leave() { <-s.turn }
 
 func errClosed(method string) *Error {
 	return &Error{Kind: KindCanceled, Method: method, Message: "the client has been closed", Delivery: NotSent}
-}
-
-// final picks the refusals that trying again would only make worse.
-func final(err error) *Error {
-	var e *Error
-	if errors.As(err, &e) {
-		switch e.Kind {
-		case KindLogin, KindLocked, KindSecondFactor:
-			return e
-		}
-	}
-	return nil
 }
 
 const (
