@@ -20,7 +20,7 @@ const (
 	KindSecondFactor             // the account demands a second factor
 	KindDenied                   // a right is missing (KLSTD 1184)
 	KindUnavailable              // KSC is starting, stopping or suspended (KLSTD 1195), or an HTTP 5xx
-	KindLimit                    // a limit is exceeded (KLSTD 1229)
+	KindLimit                    // a limit is exceeded (KLSTD 1229): wait before the next try
 	KindNotFound                 // no such object (KLSTD 1186)
 	KindUnsupported              // no such method in this version (KLCONN 1194)
 	KindBadAnswer                // an answer that is not KSC's
@@ -75,11 +75,14 @@ func (e *Error) Error() string {
 // Unwrap gives the cause, where there is one.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Passing says that what failed may pass by itself: the server, or the way to
-// it, is not to be had now. That a call may be repeated is another question.
+// Passing says that what failed may pass by itself, after a while and not at
+// once: the server, the way to it, or the session is not to be had now, an
+// answer was slow or broken, or a limit is exceeded for now. What a person has
+// to mend does not pass: certificate, login, rights, the request. That a call
+// may be repeated is another question, see Delivery.
 func (e *Error) Passing() bool {
 	switch e.Kind {
-	case KindUnreachable, KindUnavailable, KindLimit, KindTimeout, KindBadAnswer:
+	case KindUnreachable, KindUnavailable, KindLimit, KindBadAnswer, KindTimeout, KindSession:
 		return true
 	}
 	return false

@@ -51,7 +51,7 @@ func Knobs() []Knob {
 		{knob503, "takes a refusal by a proxy for an answer, or repeats at once for ever (nothing was carried out)"},
 		{knobStarting, "takes KLSTD 1195 subcode 1, server starting, for a final no (nothing was carried out)"},
 		{knobUnavailable, "takes KLSTD 1195 subcode 2, I/O suspended, for a final no (nothing was carried out)"},
-		{knobOverLimit, "repeats a call refused with KLSTD 1229, limit exceeded (nothing was carried out)"},
+		{knobOverLimit, "repeats a call refused with KLSTD 1229, limit exceeded, at once or for ever (nothing was carried out)"},
 		{knobNoClient, "does not log in again when KLWAT 1445 says that the server knows it no more (nothing was carried out)"},
 		{knobLogonFailed, "tries a logon again that KLWAT 1453 refused (nothing was carried out)"},
 		{knobWebToken, "tries a token again that KLWAT 1454 refused (nothing was carried out)"},
