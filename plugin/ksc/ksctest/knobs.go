@@ -47,7 +47,7 @@ func Knobs() []Knob {
 		{knobSwapCert, "trusts whatever certificate it meets (whole connections; cannot be bound to a method)"},
 		{knobEndSession, "does not log in again, or loops doing so, when the login is gone (403 by session, 401 by connection)"},
 		{knobDropBefore, "takes a lost answer for a success (nothing was carried out)"},
-		{knobStoreLate, "looks once for a lost incident, does not find it yet, and sends it again"},
+		{knobStoreLate, "looks once for a lost incident, does not find it yet, and sends it again (not carried out if the server ends first)"},
 		{knob503, "takes a refusal by a proxy for an answer, or repeats at once for ever (nothing was carried out)"},
 		{knobStarting, "takes KLSTD 1195 subcode 1, server starting, for a final no (nothing was carried out)"},
 		{knobUnavailable, "takes KLSTD 1195 subcode 2, I/O suspended, for a final no (nothing was carried out)"},

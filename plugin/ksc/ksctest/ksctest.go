@@ -58,7 +58,8 @@ type Options struct {
 	Mischief map[string]float64
 	// MischiefDelay is how long "delay" and "store-late" take; 5 s when zero.
 	MischiefDelay time.Duration
-	// Seed makes mischief repeatable for the same order of requests; 0 picks one, see Server.Seed.
+	// Seed makes mischief repeatable for the same order of requests and the same last incident in State; 0 picks one, see
+	// Server.Seed.
 	Seed uint64
 
 	// Record gets one line of JSON per request, in one Write. The lines hold credentials as they were sent.

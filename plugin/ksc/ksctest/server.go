@@ -85,13 +85,14 @@ func New(o Options) (*Server, error) {
 		cryptorand.Read(b[:]) //nolint:errcheck // documented never to fail
 		s.seed = binary.LittleEndian.Uint64(b[:])
 	}
-	s.random = rand.New(rand.NewPCG(s.seed, s.seed))
 	if err := errors.Join(s.SetMischief(o.Mischief), s.checkDenied(), s.loadCertificate()); err != nil {
 		return nil, err
 	}
 	if err := errors.Join(s.loadHosts(o.Inventory), s.loadState(o.State)); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrContent, err)
 	}
+	// A restart with the seed of before neither knows the sessions of before nor does the same mischief once more.
+	s.random = rand.New(rand.NewPCG(s.seed, s.seed+uint64(s.lastID)))
 	s.incoming = &handover{conns: make(chan net.Conn), done: s.done}
 	s.http = &http.Server{
 		Handler:      http.HandlerFunc(s.handle),

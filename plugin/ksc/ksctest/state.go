@@ -7,10 +7,12 @@ import (
 	"slices"
 )
 
-// State is what the server holds and a restart would keep.
+// State is what the server holds and a restart would keep. Sessions and logins it would not.
 type State struct {
 	Incidents    []Incident    `json:"incidents"` // by rising id
 	ConsoleTasks []ConsoleTask `json:"consoleTasks"`
+	// LastIncident is the highest id ever given, where its incident is deleted: no id is given twice, which is judgement.
+	LastIncident int64 `json:"lastIncident,omitempty"`
 }
 
 // ConsoleTask is the object that a console makes of an incident. This build makes none; it keeps what State brought.
@@ -34,17 +36,25 @@ func (s *Server) loadState(st *State) error {
 		s.incidents[n.ID] = &n
 		s.lastID = max(s.lastID, n.ID)
 	}
+	if st.LastIncident < 0 || st.LastIncident > math.MaxInt32 {
+		return fmt.Errorf("state: the last incident's id %d is outside 0 to %d", st.LastIncident, math.MaxInt32)
+	}
+	s.lastID = max(s.lastID, st.LastIncident)
 	s.tasks = slices.Clone(st.ConsoleTasks)
 	return nil
 }
 
-// State gives a copy of what the server holds now. Neither list is ever nil.
+// State gives a copy of what the server holds now. Neither list is ever nil. After Close it holds every incident that was
+// stored, whether or not its answer was still sent, and none of those that "store-late" had not stored yet.
 func (s *Server) State() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := State{Incidents: []Incident{}, ConsoleTasks: append([]ConsoleTask{}, s.tasks...)}
 	for _, id := range slices.Sorted(maps.Keys(s.incidents)) {
 		st.Incidents = append(st.Incidents, *s.incidents[id])
+	}
+	if s.incidents[s.lastID] == nil {
+		st.LastIncident = s.lastID
 	}
 	return st
 }
