@@ -167,7 +167,7 @@ func (c *Claim) Updated(ctx context.Context) error {
 // more than Stored did.
 func (c *Claim) Ended(ctx context.Context, o shared.Outcome, code shared.Code, message string) error {
 	p := c.progress
-	p.Outcome, p.Code, p.Message = o, code, shortened(message)
+	p.Outcome, p.Code, p.Message = o, code, shortened(message, maxMessage)
 	return c.write(ctx, eventEnded, p, o != shared.Submitted)
 }
 

@@ -35,6 +35,7 @@ func TestARequestsLife(t *testing.T) {
 	j, other := open(t, dir), open(t, dir)
 	e := keyed(deletes("alert-1"), "key-1")
 	e.Actor, e.Reason, e.CaseID, e.Nonce = "ann", "ransomware", "C-7", "n0"
+	e.Target, e.HostName, e.Area = "wks-1", "wks-1.example.org", "KUMA"
 	c := j.mustClaim(t, e)
 	look := func() Record {
 		t.Helper()
@@ -48,6 +49,7 @@ func TestARequestsLife(t *testing.T) {
 	assert.True(t, r.Running)
 	assert.False(t, r.MayBeSent)
 	assert.Equal(t, []any{"ann", "ransomware", "C-7", "n0", "tester", os.Getpid()}, []any{r.Actor, r.Reason, r.CaseID, r.Nonce, r.User, r.PID})
+	assert.Equal(t, []string{"wks-1", "host-1", "wks-1.example.org", "KUMA"}, []string{r.Target, r.HostID, r.HostName, r.Area})
 
 	require.NoError(t, c.Sending(t.Context(), added))
 	r = look()
@@ -139,6 +141,7 @@ func TestFilters(t *testing.T) {
 	j := open(t, newDir(t))
 	entries := []Entry{deletes("0"), isolates("1", "on"), deletes("2"), deletes("3")}
 	entries[2].Server, entries[2].HostID, entries[2].Actor = "second", "host-2", "bob"
+	entries[2].HostName, entries[2].Target = "Wks-2.example.org", "WKS-2"
 	entries[3].AllowDuplicate = true
 	for i, e := range entries {
 		require.NoError(t, carry(t.Context(), j.mustClaim(t, e), int64(i), []shared.Outcome{shared.Succeeded, shared.Failed}[i%2]))
@@ -152,7 +155,10 @@ func TestFilters(t *testing.T) {
 	assert.Equal(t, []string{"3", "2", "1", "0"}, ids(Filter{}))
 	assert.Equal(t, []string{"1"}, ids(Filter{Effect: shared.Isolates}))
 	assert.Equal(t, []string{"3", "1"}, ids(Filter{Outcome: shared.Failed}))
-	assert.Equal(t, []string{"2"}, ids(Filter{HostID: "host-2"}))
+	assert.Equal(t, []string{"2"}, ids(Filter{Host: "host-2"}))
+	assert.Equal(t, []string{"2"}, ids(Filter{Host: "wks-2.EXAMPLE.org"}), "its name")
+	assert.Equal(t, []string{"2"}, ids(Filter{Host: "wks-2"}), "as the caller wrote it")
+	assert.Empty(t, ids(Filter{Host: "HOST-2"}), "an id is compared as it is")
 	assert.Equal(t, []string{"3", "1", "0"}, ids(Filter{Server: "main"}))
 	assert.Equal(t, []string{"2"}, ids(Filter{Actor: "bob"}))
 	assert.Len(t, ids(Filter{Actor: "tester"}), 4)

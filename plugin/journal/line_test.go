@@ -2,6 +2,10 @@ package journal
 
 import (
 	"bytes"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,6 +59,57 @@ func TestALineThatIsTooLong(t *testing.T) {
 	_, _, err := j.Claim(t.Context(), e)
 	isKind(t, err, Disk)
 	assert.Equal(t, 1, sound(t, j, nil).Lines)
+}
+
+// worst is a claim with every text at its bound, in the characters that take
+// the most bytes: two escapes for each that has two UTF-16 units, one for DEL.
+func worst() Entry {
+	text := func(n int) string { return strings.Repeat("\U0001f512", n) }
+	del := func(n int) string { return strings.Repeat("\x7f", n) }
+	return Entry{
+		ID: shared.IDOf(text(shared.MaxIDLength)), IdempotencyKey: text(128), AllowDuplicate: true, Past: math.MaxUint64,
+		Server: text(128), Task: strings.Repeat("t", 32), Target: text(256), HostID: text(256), HostName: del(4 * maxName), Area: strings.Repeat("a", 32),
+		Effects: []shared.Effect{
+			shared.Isolates, shared.Releases, shared.Deletes, shared.Quarantines, shared.Executes, shared.Terminates, shared.Blocks, shared.Scans, shared.Reads,
+		},
+		Slot: strings.Repeat("s", 128), Value: strings.Repeat("v", 128), Digest: strings.Repeat("d", 64),
+		Params: []byte(`"` + del(maxParams-2) + `"`), Nonce: strings.Repeat("n", 64),
+		Rule: del(4 * maxName), Decision: del(4 * maxMessage), RefusalCode: shared.ApprovalRequired, Allowed: true,
+		Actor: text(256), Reason: text(1024), CaseID: text(256),
+	}
+}
+
+// TestTheWorstLegalEntryIsRecorded: whatever the contract lets through has its
+// line, also after a claim, and reads back.
+func TestTheWorstLegalEntryIsRecorded(t *testing.T) {
+	j := open(t, newDir(t), func(o *Options) { o.User, o.PID = strings.Repeat("\U0001f512", 32), math.MaxInt32 })
+	e := worst()
+	for i := range 3 { // the second time it has places to look back to
+		e.IdempotencyKey = string([]rune(e.IdempotencyKey)[1:]) + decimal(int64(i))
+		c := j.mustClaim(t, e)
+		require.NoError(t, c.Sending(t.Context(), added))
+		require.NoError(t, c.Stored(t.Context(), math.MaxInt64, added))
+		require.NoError(t, c.Ended(t.Context(), shared.Succeeded, shared.ApprovalRequired, strings.Repeat("\x7f", 4*maxMessage)))
+		r, found, err := j.ByIncident(t.Context(), e.Server, math.MaxInt64)
+		require.NoError(t, err)
+		require.True(t, found)
+		assert.Equal(t, e.Reason, r.Reason)
+		assert.JSONEq(t, string(e.Params), string(r.Params))
+		assert.Less(t, len(r.HostName)+len(r.Rule), 2*maxName+10)
+	}
+	longest := 0
+	for raw := range bytes.Lines(readFile(t, j.dir, segmentName(1))) {
+		longest = max(longest, len(raw))
+	}
+	assert.Greater(t, longest, 40<<10, "this was to be a long line")
+	assert.LessOrEqual(t, longest, maxLine)
+	t.Logf("the longest line has %d bytes", longest)
+	assert.Len(t, all(t, j, Filter{}), 3)
+	sound(t, j, nil)
+	require.NoError(t, os.Remove(filepath.Join(j.dir, indexFile)))
+	unsettled, err := j.Unsettled(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, unsettled)
 }
 
 // FuzzLine feeds the reader anything: it never takes a line that was not

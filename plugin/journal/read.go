@@ -7,6 +7,7 @@ import (
 	"iter"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/kes-respond/kes-respond/shared"
@@ -17,7 +18,7 @@ type Filter struct {
 	Since   time.Time // claimed, refused or answered then or later
 	Effect  shared.Effect
 	Outcome shared.Outcome
-	HostID  string
+	Host    string // its id, or in any case its name or how the caller wrote it
 	Server  string
 	Actor   string // as claimed, or the user of the operating system
 }
@@ -26,7 +27,7 @@ func (f Filter) wants(r Record) bool {
 	return !r.At.Before(f.Since) &&
 		(f.Effect == "" || slices.Contains(r.Effects, f.Effect)) &&
 		(f.Outcome == "" || f.Outcome == r.Outcome) &&
-		(f.HostID == "" || f.HostID == r.HostID) &&
+		(f.Host == "" || f.Host == r.HostID || strings.EqualFold(f.Host, r.HostName) || strings.EqualFold(f.Host, r.Target)) &&
 		(f.Server == "" || f.Server == r.Server) &&
 		(f.Actor == "" || f.Actor == r.Actor || f.Actor == r.User)
 }

@@ -18,7 +18,10 @@ type Entry struct {
 	Past           uint64          `json:"past,omitempty"` // without a key: requests numbered up to it do not answer for this one; see Claim
 	Server         string          `json:"server,omitempty"`
 	Task           string          `json:"task,omitempty"`
+	Target         string          `json:"targetHost,omitempty"` // the host as the caller wrote it
 	HostID         string          `json:"host,omitempty"`
+	HostName       string          `json:"hostName,omitempty"` // for people; cut where it is long
+	Area           string          `json:"area,omitempty"`     // responseEventIncidentArea
 	Effects        []shared.Effect `json:"effects,omitempty"`
 	Slot           string          `json:"slot,omitempty"` // the lasting condition it sets, and to what
 	Value          string          `json:"value,omitempty"`
@@ -38,9 +41,17 @@ type Entry struct {
 // maxParams is how long params may be to stand in the ledger as they are.
 const maxParams = 2 << 10
 
+// The bounds, in bytes, of texts that the contract does not bound.
+const (
+	maxMessage = 1 << 10 // of an outcome, or the reason of a decision
+	maxName    = 256     // of a host or a rule
+)
+
 // recorded is the entry as it stands in the ledger. A digest of what is
-// sensitive is keyed: a plain one of a short secret could be guessed.
+// sensitive is keyed: a plain one of a short secret could be guessed. What the
+// contract does not bound is cut, so that no line is too long to be written.
 func (j *Journal) recorded(e Entry) Entry {
+	e.HostName, e.Rule, e.Decision = shortened(e.HostName, maxName), shortened(e.Rule, maxName), shortened(e.Decision, maxMessage)
 	switch {
 	case e.Sensitive:
 		if len(e.Params) > 0 {
@@ -136,12 +147,11 @@ func (t *turn) living(k known) (Record, error) {
 	return r, t.j.wrap("the lock of another process cannot be looked at", err)
 }
 
-// maxMessage bounds the message of an outcome.
-const maxMessage = 1 << 10
-
-func shortened(s string) string {
-	if len(s) <= maxMessage {
+// shortened is a text of at most so many bytes, and a mark where some are
+// missing.
+func shortened(s string, most int) string {
+	if len(s) <= most {
 		return s
 	}
-	return strings.ToValidUTF8(s[:maxMessage], "") + "…"
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }
