@@ -145,22 +145,44 @@ func (c *Claim) Record() Record { return c.record }
 func (c *Claim) Sending(ctx context.Context, added time.Time) error {
 	p := c.progress
 	p.Stage, p.AddedAt = Sending, &added
-	return c.write(ctx, string(Sending), p, false)
+	return c.write(ctx, string(Sending), p, false, nil)
 }
 
 // Stored records the incident that KSC made, and returns when that is on the
 // disk.
 func (c *Claim) Stored(ctx context.Context, incident int64, added time.Time) error {
+	return c.stored(ctx, incident, added, nil)
+}
+
+// Found is Stored for an incident whose number was lost and that a search
+// brought back. Where another request of the same server has that incident it
+// is an error of kind Taken, and nothing is recorded: of several who lost the
+// same answer one gets the incident. Stored asks nobody, for KSC may count anew
+// after it was brought back from a backup; then the newer request has it.
+func (c *Claim) Found(ctx context.Context, incident int64, added time.Time) error {
+	return c.stored(ctx, incident, added, func(t *turn) error {
+		k, found, err := t.byIncident(c.claim.Server, incident)
+		if err != nil || !found || k.claim.Seq == c.claim.Seq {
+			return err
+		}
+		return &Error{
+			Kind: Taken, Message: "incident " + decimal(incident) + " belongs to request " + k.claim.ID.Text(),
+			Assistance: "Look on the console whether this request has an incident of its own.",
+		}
+	})
+}
+
+func (c *Claim) stored(ctx context.Context, incident int64, added time.Time, may func(*turn) error) error {
 	p := c.progress
 	p.Stage, p.Incident, p.AddedAt = Stored, incident, &added
-	return c.write(ctx, string(Stored), p, true)
+	return c.write(ctx, string(Stored), p, true, may)
 }
 
 // Updated records that the incident's second step is done.
 func (c *Claim) Updated(ctx context.Context) error {
 	p := c.progress
 	p.Stage = Updated
-	return c.write(ctx, string(Updated), p, false)
+	return c.write(ctx, string(Updated), p, false, nil)
 }
 
 // Ended records the outcome. It is flushed, save for Submitted, which says no
@@ -168,13 +190,15 @@ func (c *Claim) Updated(ctx context.Context) error {
 func (c *Claim) Ended(ctx context.Context, o shared.Outcome, code shared.Code, message string) error {
 	p := c.progress
 	p.Outcome, p.Code, p.Message = o, code, shortened(message, maxMessage)
-	return c.write(ctx, eventEnded, p, o != shared.Submitted)
+	return c.write(ctx, eventEnded, p, o != shared.Submitted, nil)
 }
 
 // recordBound is how long the ledger may take to write of what was sent.
 const recordBound = 10 * time.Second
 
-func (c *Claim) write(ctx context.Context, event string, p progress, durable bool) error {
+// write writes a line about the request, where may, asked in the same turn,
+// lets it.
+func (c *Claim) write(ctx context.Context, event string, p progress, durable bool, may func(*turn) error) error {
 	if c.j == nil {
 		return nil
 	}
@@ -197,6 +221,11 @@ func (c *Claim) write(ctx context.Context, event string, p progress, durable boo
 	}
 	var seq uint64
 	err := j.exclusive(ctx, func(t *turn) error {
+		if may != nil {
+			if err := may(t); err != nil {
+				return err
+			}
+		}
 		_, err := t.append(l)
 		seq = t.x.covered.seq
 		return err

@@ -19,6 +19,7 @@ func TestTheZeroJournalKeepsNothing(t *testing.T) {
 		c, p, err := j.Claim(t.Context(), keyed(deletes("1"), "k"))
 		require.NoError(t, err)
 		require.Nil(t, p)
+		require.NoError(t, c.Found(t.Context(), 7, added))
 		require.NoError(t, carry(t.Context(), c, 7, shared.Submitted))
 	}
 	_, found, err := j.ByKey(t.Context(), "k")

@@ -86,14 +86,17 @@ func (j *Journal) ByID(ctx context.Context, id shared.ID) (Record, bool, error) 
 	})
 }
 
-// ByIncident looks up the request that made an incident.
+// ByIncident looks up the request that made an incident, the newest where KSC
+// counted anew.
 func (j *Journal) ByIncident(ctx context.Context, server string, incident int64) (Record, bool, error) {
-	return j.lookUp(ctx, func(t *turn) (known, bool, error) {
-		k, found, err := t.ask(t.j.hash(byIncident, server, decimal(incident)), func(l line) bool {
-			return l.Event == string(Claimed) && l.Server == server
-		})
-		return k, found && k.last.Incident == incident, err
+	return j.lookUp(ctx, func(t *turn) (known, bool, error) { return t.byIncident(server, incident) })
+}
+
+func (t *turn) byIncident(server string, incident int64) (known, bool, error) {
+	k, found, err := t.ask(t.j.hash(byIncident, server, decimal(incident)), func(l line) bool {
+		return l.Event == string(Claimed) && l.Server == server
 	})
+	return k, found && k.last.Incident == incident, err
 }
 
 func (t *turn) ask(h hash, fits func(line) bool) (known, bool, error) {

@@ -96,7 +96,7 @@ func (m *machine) advance(rt *rapid.T) {
 		return
 	}
 	ctx := m.t.Context()
-	switch rapid.SampledFrom([]Stage{Sending, Stored, Updated, eventEnded}).Draw(rt, "step") {
+	switch rapid.SampledFrom([]Stage{Sending, Stored, found, Updated, eventEnded}).Draw(rt, "step") {
 	case Sending:
 		require.NoError(rt, r.claim.Sending(ctx, added))
 		r.stage = Sending
@@ -104,6 +104,8 @@ func (m *machine) advance(rt *rapid.T) {
 		r.incident = int64(m.n*1000) + int64(r.seq)
 		require.NoError(rt, r.claim.Stored(ctx, r.incident, added))
 		r.stage = Stored
+	case found:
+		m.found(rt, r)
 	case Updated:
 		require.NoError(rt, r.claim.Updated(ctx))
 		r.stage = Updated

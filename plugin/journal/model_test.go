@@ -68,6 +68,11 @@ func (m *model) setOtherwise(e Entry, newer []*modelled) bool {
 	})
 }
 
+// taken says that another request of the same server has the incident.
+func (m *model) taken(r *modelled, incident int64) bool {
+	return slices.ContainsFunc(m.requests, func(q *modelled) bool { return q != r && q.Server == r.Server && q.incident == incident })
+}
+
 func drawEntry(t *rapid.T, n int) Entry {
 	host := rapid.SampledFrom([]string{"h1", "h2"}).Draw(t, "host")
 	e := Entry{ID: shared.IDOf(fmt.Sprint("r", n)), Server: rapid.SampledFrom([]string{"main", "second"}).Draw(t, "server"), HostID: host}
