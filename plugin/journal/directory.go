@@ -148,28 +148,31 @@ func (j *Journal) open(name string, flag int) (*os.File, error) {
 	return f, nil
 }
 
-// makeLock makes the file that is locked. Nobody has the lock yet, so for a
-// group it appears with the right mode, or not at all.
-func (j *Journal) makeLock() error {
-	_, err := j.root.Lstat(lockFile)
-	if j.options.Group && isMissing(err) {
-		name := lockFile + "-" + nonce(6)
-		if err := j.makeFile(name); err != nil {
-			return err
-		}
-		err = j.root.Link(name, lockFile)
-		if errors.Is(err, fs.ErrExist) {
-			err = nil // another process was first
-		}
-		err = errors.Join(err, j.root.Remove(name))
-		if err != nil {
-			return j.placeError("its lock cannot be made", err)
+// makeFile makes an empty file of the ledger where there is none. For a group
+// it appears with the right mode, or not at all, so that nobody of the group is
+// kept out by who was killed on the way.
+func (j *Journal) makeFile(name string) error {
+	if _, err := j.root.Lstat(name); j.options.Group && isMissing(err) {
+		if err := j.linkFile(name); err != nil {
+			return j.wrap(name+" cannot be made", err)
 		}
 	}
-	return j.makeFile(lockFile)
+	return j.touch(name)
 }
 
-func (j *Journal) makeFile(name string) error {
+func (j *Journal) linkFile(name string) error {
+	unnamed := name + "-" + nonce(6)
+	if err := j.touch(unnamed); err != nil {
+		return err
+	}
+	err := j.root.Link(unnamed, name)
+	if errors.Is(err, fs.ErrExist) {
+		err = nil // another process was first
+	}
+	return errors.Join(err, j.root.Remove(unnamed))
+}
+
+func (j *Journal) touch(name string) error {
 	f, err := j.open(name, os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return j.wrap(name+" cannot be opened", err)
@@ -187,9 +190,11 @@ func (j *Journal) wrap(message string, err error) error {
 }
 
 // replace writes a file of the ledger anew, whole or not at all. It runs under
-// the lock, so that what a crash left of an earlier one is written over.
+// a lock, so that what is there of an earlier one was left by a crash. That is
+// removed: in a group it may be another user's, with a mode that keeps us out.
 func (j *Journal) replace(name string, data []byte) error {
-	f, err := j.open(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
+	_ = j.root.Remove(name + ".new")
+	f, err := j.open(name+".new", os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return err
 	}

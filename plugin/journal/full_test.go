@@ -167,29 +167,37 @@ func TestAReadOnlyDirectory(t *testing.T) {
 	assert.Equal(t, sent, readFile(t, w.World))
 }
 
-// TestAGroupSharesALedger: two users, one ledger, each key once.
-func TestAGroupSharesALedger(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root can be other users")
-	}
+// groupJob is a job of the group 4242, which owns the ledger's directory.
+func groupJob(t *testing.T) job {
+	t.Helper()
 	w := newJob(t)
-	w.binary, w.Group, w.Claims, w.Keys = copyBinary(t), true, 60, 30
+	w.binary, w.Group, w.GID = copyBinary(t), true, 4242
 	require.NoError(t, os.Mkdir(w.Dir, 0o770))
 	require.NoError(t, os.Chown(w.Dir, 0, 4242))
 	require.NoError(t, os.Chmod(w.Dir, 0o770|os.ModeSetgid))
 	passable(t, w.Dir)
 	passable(t, w.World)
 	chmod(t, w.World, 0o666)
+	return w
+}
+
+// TestAGroupSharesALedger: two users, one ledger, each key once.
+func TestAGroupSharesALedger(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can be other users")
+	}
+	w := groupJob(t)
+	w.Claims, w.Keys = 60, 30
 	var ends []func() bool
 	for i := range 6 {
-		w.UID, w.GID, w.Seed = uint32(5001+i%3), 4242, uint64(i)
+		w.UID, w.Seed = uint32(5001+i%3), uint64(i)
 		_, end := w.start(t)
 		ends = append(ends, end)
 	}
 	for _, end := range ends {
 		require.False(t, end())
 	}
-	w.Claims, w.UID, w.GID = 0, 5009, 4242
+	w.Claims, w.UID = 0, 5009
 	_, end := w.start(t)
 	require.False(t, end())
 	j := open(t, w.Dir, func(o *Options) { o.Group = true })
@@ -199,4 +207,22 @@ func TestAGroupSharesALedger(t *testing.T) {
 	require.NoError(t, j.Close())
 	w.UID, w.GID = 5001, 5001
 	assert.Contains(t, w.refused(t), "permission denied")
+}
+
+// TestAGroupIsNotKeptOutByWhoWasKilled: another user of the group was killed
+// while it made an index, before the file had its mode.
+func TestAGroupIsNotKeptOutByWhoWasKilled(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can be other users")
+	}
+	w := groupJob(t)
+	w.UID = 5001
+	_, end := w.start(t)
+	require.False(t, end())
+	writeFile(t, nil, w.Dir, indexFile+".new")
+	require.NoError(t, os.Chown(filepath.Join(w.Dir, indexFile+".new"), 5001, 4242))
+	require.NoError(t, os.Remove(filepath.Join(w.Dir, indexFile)))
+	w.UID = 5002
+	_, end = w.start(t)
+	require.False(t, end())
 }

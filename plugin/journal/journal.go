@@ -145,7 +145,7 @@ func (j *Journal) enter(ctx context.Context) error {
 	if j.options.ReadOnly {
 		return j.readKey(false)
 	}
-	if err := j.makeLock(); err != nil {
+	if err := j.makeFile(lockFile); err != nil {
 		return err
 	}
 	j.lock = flock.New(filepath.Join(j.dir, lockFile), flock.SetFlag(os.O_RDWR))
