@@ -37,6 +37,7 @@ type job struct {
 	Keep   time.Duration
 	Large  bool // files of the usual size
 	Group  bool
+	Login  string // no claims: log in, and then "remember", "die", or "remember and die"
 	UID    uint32 // run as this user and group, where they are not 0
 	GID    uint32
 	binary string // of the child; "" is this one
@@ -77,6 +78,9 @@ func (w job) run(ctx context.Context) error {
 			return err
 		}
 	}
+	if w.Login != "" {
+		return errors.Join(w.login(ctx, j), j.Close())
+	}
 	if err := w.recover(ctx, j); err != nil {
 		return err
 	}
@@ -116,14 +120,20 @@ func (w job) send(ctx context.Context, c *Claim) error {
 	if _, err := fmt.Sscan(c.Record().IdempotencyKey, &incident); err != nil {
 		return err
 	}
+	if err := w.tell(c.Record().IdempotencyKey); err != nil {
+		return err
+	}
+	return errors.Join(c.Stored(ctx, incident, added), c.Updated(ctx), c.Ended(ctx, shared.Submitted, "", "sent"))
+}
+
+// tell adds a line to the world.
+func (w job) tell(word string) error {
 	f, err := os.OpenFile(w.World, os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(f, "%d\n", incident); err != nil {
-		return err
-	}
-	return errors.Join(f.Close(), c.Stored(ctx, incident, added), c.Updated(ctx), c.Ended(ctx, shared.Submitted, "", "sent"))
+	_, err = fmt.Fprintln(f, word)
+	return errors.Join(err, f.Close())
 }
 
 // recover settles what dead processes left in doubt.

@@ -14,10 +14,13 @@ import (
 
 // The names in the ledger's directory.
 const (
-	lockFile   = "lock"
-	keyFile    = "key"
-	indexFile  = "index"
-	liveFolder = "live"
+	lockFile    = "lock"
+	keyFile     = "key"
+	indexFile   = "index"
+	liveFolder  = "live"
+	loginFolder = "login"
+
+	memoryEnd = ".json" // of a login: what is remembered, beside the file that is locked
 )
 
 func liveName(process string) string { return liveFolder + "/" + process }

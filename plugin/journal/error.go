@@ -87,4 +87,12 @@ func (j *Journal) damaged(p place, what string, err error) error {
 	}
 }
 
+func (j *Journal) readOnlyError() error {
+	return &Error{Kind: Closed, Message: "the ledger in " + j.dir + " is open for reading only"}
+}
+
+func (j *Journal) closedError() error {
+	return &Error{Kind: Closed, Message: "the ledger in " + j.dir + " is closed"}
+}
+
 func isMissing(err error) bool { return errors.Is(err, os.ErrNotExist) }

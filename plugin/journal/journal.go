@@ -9,6 +9,7 @@
 //	key                     the secret of the chain that binds the lines
 //	live/                   a file per process, locked for as long as it lives
 //	index                   where a key's record stands; made anew when lost
+//	login/                  which logins were refused lately, so that nobody repeats them
 //
 // The lines are the truth. Each carries a number and an HMAC over itself and
 // the line before, so that Verify finds what was cut, changed, swapped or
@@ -17,6 +18,8 @@
 // again from the lines, so that a process killed between any two steps leaves
 // nothing behind that the next one has to guess at. It keeps look-ups as cheap
 // on a million requests as on none.
+//
+// What lies in login/ is no record: it is not in the chain, and may be removed.
 //
 // The directory must be on a file system of this machine, where locks hold
 // (no NFS). Without an anchor outside the directory the loss of the ledger's
@@ -179,8 +182,10 @@ func (j *Journal) enter(ctx context.Context) error {
 // begin reads the key, and makes a new ledger where there is none. It runs
 // under the lock.
 func (j *Journal) begin() error {
-	if err := makeFolder(j.root, liveFolder, j.options); err != nil {
-		return j.placeError("its folder "+liveFolder+" cannot be made", err)
+	for _, folder := range []string{liveFolder, loginFolder} {
+		if err := makeFolder(j.root, folder, j.options); err != nil {
+			return j.placeError("its folder "+folder+" cannot be made", err)
+		}
 	}
 	_, last, err := j.segments()
 	if err != nil {

@@ -22,7 +22,7 @@ type turn struct {
 // exclusive runs f in a turn. It waits for it until ctx ends.
 func (j *Journal) exclusive(ctx context.Context, f func(*turn) error) error {
 	if j.options.ReadOnly {
-		return &Error{Kind: Closed, Message: "the ledger in " + j.dir + " is open for reading only"}
+		return j.readOnlyError()
 	}
 	select {
 	case j.turns <- struct{}{}:
@@ -31,7 +31,7 @@ func (j *Journal) exclusive(ctx context.Context, f func(*turn) error) error {
 	}
 	defer func() { <-j.turns }()
 	if j.closed {
-		return &Error{Kind: Closed, Message: "the ledger in " + j.dir + " is closed"}
+		return j.closedError()
 	}
 	free, err := j.take(ctx)
 	if err != nil {
