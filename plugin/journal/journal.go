@@ -48,7 +48,7 @@ type Options struct {
 	PID      int       // this process, for people who read the ledger
 	Group    bool      // share it with the directory's group; else nobody but the owner may
 	ReadOnly bool      // for Records and Verify; nothing is made, claimed or looked up
-	Anchor   io.Writer // gets a line with the chain's head after each fsync; see Verify
+	Anchor   io.Writer // gets a line with the chain's head after each fsync, which waits for it; see Verify
 
 	SegmentBytes    int64         // a file larger than this, or begun in another month, is followed by a new one; default 16 MiB
 	MaxBytes        int64         // a ledger larger than this refuses claims; default 2 GiB

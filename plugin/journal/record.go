@@ -96,8 +96,9 @@ type Record struct {
 	Message     string         `json:"message,omitempty"`
 
 	// MayBeSent says that an incident may exist that the ledger has no number
-	// of. Before that stage a request has surely not left, unless the power
-	// failed since: what was not flushed is forgotten then.
+	// of, also where the request was given up as unknown. Before the stage
+	// Sending it has surely not left, unless the power failed since: what was
+	// not flushed is forgotten then.
 	MayBeSent bool `json:"mayBeSent,omitempty"`
 
 	// Running says that the process that has the request lives. Only what is
@@ -124,7 +125,8 @@ func (j *Journal) record(k known) Record {
 	case eventAnswered:
 		r.DuplicateOf, r.Stage = k.claim.Of, ""
 	default:
-		r.MayBeSent = r.Outcome == "" && r.Incident == 0 && (r.Stage != Claimed || j.otherBoot(k.last.Boot))
+		settled := r.Outcome != "" && r.Outcome != shared.Unknown
+		r.MayBeSent = !settled && r.Incident == 0 && (r.Stage != Claimed || j.otherBoot(k.last.Boot))
 	}
 	return r
 }

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -180,6 +181,29 @@ func TestWait(t *testing.T) {
 		r, err = other.mustPrior(t, keyed(deletes("3"), "k")).Wait(t.Context())
 		require.NoError(t, err)
 		assert.Equal(t, shared.Submitted, r.Outcome)
+	})
+}
+
+// TestManyOfOneProcessWait for a request of the same process, as the goroutines
+// of a server do.
+func TestManyOfOneProcessWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := open(t, newDir(t))
+		c := j.mustClaim(t, keyed(deletes("1"), "k"))
+		var all sync.WaitGroup
+		for range 20 {
+			p := j.mustPrior(t, keyed(deletes("2"), "k"))
+			all.Go(func() {
+				r, err := p.Wait(t.Context())
+				assert.NoError(t, err)
+				assert.Equal(t, []any{shared.Submitted, int64(7)}, []any{r.Outcome, r.Incident})
+			})
+		}
+		time.Sleep(time.Minute)
+		require.NoError(t, carry(t.Context(), c, 7, shared.Submitted))
+		ended := time.Now()
+		all.Wait()
+		assert.LessOrEqual(t, time.Since(ended), longestPause+time.Second)
 	})
 }
 
