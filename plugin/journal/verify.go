@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 )
 
 // Flaw is a place where the ledger is not as it was written.
@@ -47,14 +48,36 @@ func (j *Journal) Verify(ctx context.Context, anchor io.Reader) (Proof, error) {
 			return v.proof, err
 		}
 	}
-	first, last, err := j.segments()
-	if err != nil {
-		return v.proof, err
-	}
-	for n := first; n <= last && n > 0; n++ {
-		if err := v.segment(ctx, n, n == last); err != nil {
+	begin := *v
+	begin.proof.Flaws = slices.Clip(v.proof.Flaws)
+	for {
+		pruned, err := v.files(ctx)
+		if err != nil || !pruned {
 			return v.proof, err
 		}
+		*v = begin
+	}
+}
+
+// files proves the ledger from its first file to its last. It says pruned, and
+// has to begin anew, where the files that it was at were dropped meanwhile.
+func (v *verifier) files(ctx context.Context) (pruned bool, err error) {
+	first, last, err := v.j.segments()
+	if err != nil {
+		return false, err
+	}
+	for n := first; n <= last && n > 0; n++ {
+		gone, err := v.segment(ctx, n, n == last)
+		if err != nil {
+			return false, err
+		}
+		if !gone {
+			continue
+		}
+		if now, _, err := v.j.segments(); err != nil || now > n {
+			return true, err // whether the ledger says so is seen in the end
+		}
+		v.flaw(0, "the file is gone")
 	}
 	v.file, v.line, v.offset = segmentName(max(first, 1)), 0, 0
 	if first == 0 || first > v.pruned+1 {
@@ -66,7 +89,7 @@ func (j *Journal) Verify(ctx context.Context, anchor io.Reader) (Proof, error) {
 			v.flaw(seq, "the anchor knows this line, and the ledger ends before it: the end was cut off")
 		}
 	}
-	return v.proof, nil
+	return false, nil
 }
 
 type verifier struct {
@@ -109,20 +132,20 @@ func (v *verifier) readAnchor(r io.Reader) error {
 	return lines.Err()
 }
 
-func (v *verifier) segment(ctx context.Context, n uint32, last bool) error {
+// segment proves the lines of one file, where it is there.
+func (v *verifier) segment(ctx context.Context, n uint32, last bool) (gone bool, err error) {
 	v.file, v.line, v.offset = segmentName(n), 0, 0
 	f, err := v.j.open(v.file, os.O_RDONLY)
 	if isMissing(err) {
-		v.flaw(0, "the file is gone")
-		return nil
+		return true, nil
 	}
 	if err != nil {
-		return v.j.wrap(v.file+" cannot be opened", err)
+		return false, v.j.wrap(v.file+" cannot be opened", err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return v.j.wrap(v.file+" cannot be looked at", err)
+		return false, v.j.wrap(v.file+" cannot be looked at", err)
 	}
 	r := bufio.NewReaderSize(io.NewSectionReader(f, 0, info.Size()), maxLine)
 	for {
@@ -132,13 +155,13 @@ func (v *verifier) segment(ctx context.Context, n uint32, last bool) error {
 			if len(raw) > 0 && !last {
 				v.flaw(0, "the file ends in the middle of a line")
 			}
-			return nil // at the end of all somebody may be writing it, or the next one mends it
+			return false, nil // at the end of all somebody may be writing it, or the next one mends it
 		}
 		if err == nil {
 			err = ctx.Err()
 		}
 		if err != nil {
-			return v.j.wrap(v.file+" cannot be read", err)
+			return false, v.j.wrap(v.file+" cannot be read", err)
 		}
 		v.take(raw[:len(raw)-1], n)
 		v.offset += int64(len(raw))

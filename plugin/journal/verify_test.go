@@ -2,10 +2,13 @@ package journal
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -104,4 +107,58 @@ func TestVerifyFindsCutsSwapsAndTruncation(t *testing.T) {
 	key[0] = "01"[bytes.Count(key[:1], []byte("0"))] // another digit
 	writeFile(t, key, dir, keyFile)
 	assert.NotEmpty(t, verify(dir, nil))
+}
+
+// interrupted does something when it is asked for the nth time whether it has
+// ended, which Verify does at each line.
+type interrupted struct {
+	context.Context
+	nth  int
+	then func()
+}
+
+func (c *interrupted) Err() error {
+	if c.nth--; c.nth == 0 {
+		c.then()
+	}
+	return c.Context.Err()
+}
+
+// TestPruningIsNoFlaw wherever in the ledger Verify is at that moment; files
+// that somebody else takes away are one.
+func TestPruningIsNoFlaw(t *testing.T) {
+	for nth := 1; nth < 90; nth += 4 {
+		for _, honest := range []bool{true, false} {
+			if !honest && nth > 70 {
+				continue // the files that go were read by then
+			}
+			synctest.Test(t, func(t *testing.T) {
+				dir := newDir(t)
+				j := open(t, dir, smallFiles)
+				fillUp(t, j, "old", 20)
+				reader := open(t, dir, func(o *Options) { o.ReadOnly = true })
+				before := segmentsOf(t, j)
+				done := false
+				p, err := reader.Verify(&interrupted{t.Context(), nth, func() {
+					done = true
+					if !honest {
+						for n := before[0]; n < before[1]; n++ {
+							require.NoError(t, os.Remove(filepath.Join(dir, segmentName(n))))
+						}
+						return
+					}
+					time.Sleep(40 * day)
+					fillUp(t, j, "new", 3)
+					require.Equal(t, before[1], segmentsOf(t, j)[0]-1)
+				}}, nil)
+				require.NoError(t, err)
+				require.True(t, done, "line %d was not reached", nth)
+				if honest {
+					assert.Empty(t, p.Flaws, "at line %d", nth)
+				} else {
+					assert.NotEmpty(t, p.Flaws, "at line %d", nth)
+				}
+			})
+		}
+	}
 }
