@@ -203,3 +203,14 @@ func BenchmarkRebuild(b *testing.B) {
 		require.NoError(b, j.Close())
 	}
 }
+
+// BenchmarkLogin is the turn to log in, of an account that nobody has refused.
+func BenchmarkLogin(b *testing.B) {
+	j := open(b, newDir(b))
+	for b.Loop() {
+		l, err := j.Login(b.Context(), "main", "ann")
+		require.NoError(b, err)
+		require.NoError(b, l.Forget())
+		l.Leave()
+	}
+}

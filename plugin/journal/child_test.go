@@ -165,7 +165,7 @@ func (w job) settle(ctx context.Context, j *Journal, r Record) error {
 		if sent == r.IdempotencyKey {
 			var incident int64
 			_, err := fmt.Sscan(sent, &incident)
-			return errors.Join(err, c.Stored(ctx, incident, added), c.Ended(ctx, shared.Submitted, "", "found"))
+			return errors.Join(err, c.Found(ctx, incident, added), c.Ended(ctx, shared.Submitted, "", "found"))
 		}
 	}
 	return w.send(ctx, c) // this world forgets nothing, so it has not left
