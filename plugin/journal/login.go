@@ -66,22 +66,16 @@ func (j *Journal) Login(ctx context.Context, server, user string) (*Login, error
 	return l, nil
 }
 
-// enter takes the lock. Who tidies up may have removed the file between two
-// looks at it; a lock on what has no name any more keeps nobody out.
+// enter takes the lock, of a file that is made where there is none.
 func (l *Login) enter(ctx context.Context) error {
-	j := l.j
 	for {
-		if err := j.makeFile(l.name); err != nil {
+		if err := l.j.makeFile(l.name); err != nil {
 			return err
 		}
-		l.lock = flock.New(filepath.Join(j.dir, filepath.FromSlash(l.name)), flock.SetFlag(os.O_RDWR))
+		l.lock = flock.New(filepath.Join(l.j.dir, filepath.FromSlash(l.name)), flock.SetFlag(os.O_RDWR))
 		ok, err := l.lock.TryLockContext(ctx, loginPause)
 		if ok && err == nil {
-			var held, there fs.FileInfo
-			if held, err = l.lock.Stat(); err == nil {
-				there, err = j.root.Stat(l.name)
-			}
-			if err == nil && os.SameFile(held, there) {
+			if ok, err = l.named(); ok {
 				return nil
 			}
 		}
@@ -90,9 +84,21 @@ func (l *Login) enter(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return &Error{Busy, "the time ran out in the wait for the turn to log in", "Another process is logging in as the same user. If none should, look for one that is stopped (state T in ps).", nil, ctx.Err()}
 		case err != nil && !isMissing(err):
-			return j.wrap("the turn to log in cannot be taken", err)
+			return l.j.wrap("the turn to log in cannot be taken", err)
 		}
 	}
+}
+
+// named says whether the file that is locked is the one that others find under
+// its name. Who tidied up may have removed it before it was locked; then the
+// lock keeps nobody out.
+func (l *Login) named() (bool, error) {
+	held, err := l.lock.Stat()
+	if err != nil {
+		return false, err
+	}
+	there, err := l.j.root.Stat(l.name)
+	return err == nil && os.SameFile(held, there), err
 }
 
 // Refused says why the last login was refused and until when nobody tries
@@ -207,6 +213,9 @@ func (j *Journal) tidyLogin(l *Login) {
 		return
 	}
 	defer l.Leave()
+	if ok, err := l.named(); err != nil || !ok {
+		return
+	}
 	l.memory = l.read()
 	if _, _, _, refused := l.Refused(); refused {
 		return
