@@ -31,11 +31,12 @@ func (p *Plugin) Check(ctx context.Context, r shared.Request) (shared.Checked, e
 		return shared.Checked{}, (&order{}).notSent(ctx, err).Error
 	}
 	defer leave()
-	c := &checkup{client: s.client, Checked: shared.Checked{Server: s.name, Passed: true, Steps: []shared.CheckStep{}}}
+	c := &checkup{client: s.client, ledger: p.ledger, anew: p.config.CheckAnew, Checked: shared.Checked{Server: s.name, Passed: true, Steps: []shared.CheckStep{}}}
 	for _, step := range []struct {
 		name string
 		run  func(context.Context) (message, warning string, err error)
 	}{
+		{"ledger", c.recorded},
 		{"certificate", c.certificate},
 		{"login", c.login},
 		{"server", c.version},
@@ -52,6 +53,8 @@ func (p *Plugin) Check(ctx context.Context, r shared.Request) (shared.Checked, e
 type checkup struct {
 	shared.Checked
 	client *ksc.Client
+	ledger *ledger
+	anew   bool
 }
 
 // take runs one step; after one that failed the others are skipped.
@@ -70,6 +73,15 @@ func (c *checkup) take(ctx context.Context, name string, run func(context.Contex
 		}
 	}
 	c.Steps = append(c.Steps, step)
+}
+
+// recorded opens the ledger as a request would: where that fails nothing is
+// sent.
+func (c *checkup) recorded(ctx context.Context) (message, warning string, err error) {
+	if _, err := c.ledger.get(ctx); err != nil {
+		return "", "", journalError(err)
+	}
+	return "requests can be recorded", "", nil
 }
 
 // expiresSoon is when a certificate's end becomes worth a word.
@@ -102,7 +114,11 @@ func (c *checkup) certificate(ctx context.Context) (message, warning string, err
 }
 
 func (c *checkup) login(ctx context.Context) (message, warning string, err error) {
-	return "KSC accepts the account", "", c.client.Open(ctx)
+	open := c.client.Open
+	if c.anew {
+		open = c.client.OpenAnew
+	}
+	return "KSC accepts the account", "", open(ctx)
 }
 
 func (c *checkup) version(ctx context.Context) (message, warning string, err error) {

@@ -33,7 +33,7 @@ func (o *order) notSent(ctx context.Context, err error) shared.Result {
 		return o.refused(refusal)
 	case errors.Is(ctx.Err(), context.Canceled):
 		return o.result(shared.Cancelled, &shared.Error{Code: shared.CancelledCode, Message: "cancelled before anything was sent"})
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+	case errors.Is(ctx.Err(), context.DeadlineExceeded) && !saysMore(err):
 		return o.result(shared.Failed, &shared.Error{
 			Code: shared.Timeout, Message: "the time ran out before anything was sent", Retryable: true,
 			Assistance: "Send it again, with a longer timeout if KSC is slow.", Upstream: fromKSC(err).Upstream,
@@ -42,10 +42,11 @@ func (o *order) notSent(ctx context.Context, err error) shared.Result {
 	return o.result(shared.Failed, fromKSC(err))
 }
 
-func journalError(err error) *shared.Error {
-	return &shared.Error{
-		Code: shared.Journal, Message: "the ledger cannot record the request, so nothing was sent: " + err.Error(), Retryable: true,
-	}
+// saysMore says that an error names another cause than that the time is over.
+func saysMore(err error) bool {
+	e, ok := errors.AsType[*ksc.Error](err)
+	_, open := errors.AsType[*openError](err)
+	return open || ok && e.Kind != ksc.KindTimeout && e.Kind != ksc.KindCanceled
 }
 
 // meaning is what a kind of KSC error is called in the contract, whether the
@@ -63,7 +64,7 @@ func meaningOf(k ksc.Kind) meaning {
 	case ksc.KindTLS:
 		return meaning{shared.TLS, false, "Compare the certificate on the Administration Server, then set kscCert to the CA, to that certificate or to its SHA-256."}
 	case ksc.KindLogin, ksc.KindSession:
-		return meaning{shared.Login, false, "Check kscUser, kscPassword, kscDomain and kscInternalUser. KSC does not tell a wrong password from a blocked account."}
+		return meaning{shared.Login, false, "Check kscUser, kscPassword, kscDomain and kscInternalUser, then run kes-respond check. KSC does not tell a wrong password from a blocked account."}
 	case ksc.KindLocked:
 		return meaning{shared.Locked, false, "The account is blocked after wrong passwords: unblock it in KSC, then mend the password here before trying again."}
 	case ksc.KindSecondFactor:
@@ -73,7 +74,9 @@ func meaningOf(k ksc.Kind) meaning {
 	case ksc.KindUnavailable:
 		return meaning{shared.KSCUnavailable, true, "KSC is starting, stopping or suspended; try again in a minute."}
 	case ksc.KindLimit:
-		return meaning{shared.KSCLimit, false, "KSC reports that a limit is exceeded: look in KSC which."}
+		return meaning{shared.KSCLimit, true, "KSC reports that a limit is exceeded: look in KSC which, and try again when there is less to do."}
+	case ksc.KindTruncated:
+		return meaning{shared.KSCError, false, "KSC holds more than is looked at: look in the console by hand."}
 	case ksc.KindTimeout, ksc.KindCanceled:
 		return meaning{shared.Timeout, true, "KSC did not answer in time."}
 	case ksc.KindBadAnswer:
@@ -84,6 +87,11 @@ func meaningOf(k ksc.Kind) meaning {
 
 // fromKSC puts an error of the KSC client into the contract's words.
 func fromKSC(err error) *shared.Error {
+	if open, ok := errors.AsType[*openError](err); ok {
+		out := fromKSC(open.last)
+		out.Message, out.Retryable, out.Upstream = open.Error(), true, nil
+		return out
+	}
 	var e *ksc.Error
 	if !errors.As(err, &e) {
 		return &shared.Error{Code: shared.Internal, Message: err.Error()}

@@ -14,18 +14,18 @@ import (
 
 // The patience with a server that is not to be had.
 const (
-	firstPause    = 500 * time.Millisecond // doubled from try to try
-	longestPause  = 8 * time.Second
-	strangerTries = 3 // of a server that has never answered: its address may be wrong
-	tripAfter     = 5 // failures in a row, of all requests together
-	tripFor       = 10 * time.Second
+	firstPause   = 500 * time.Millisecond // doubled from try to try
+	longestPause = 8 * time.Second
+	fewTries     = 3 // of a server that has never answered, or of answers that are not KSC's: trying may be in vain
+	tripAfter    = 5 // failures in a row, of all requests together
+	tripFor      = 10 * time.Second
 )
 
 // talk does something with the server in a turn of its own, and again after a
 // pause for as long as that fails for a reason that may pass by itself, and
 // ctx leaves time. A call of which nobody knows whether KSC has carried it out
-// is not done again. After many failures in a row nobody asks for a while, so
-// that a server which is coming up is not held down.
+// is not done again where that is an order. After many failures in a row nobody
+// asks for a while, so that a server which is coming up is not held down.
 func (s *server) talk(ctx context.Context, do func() error) error {
 	var last error
 	for try := 1; ; try++ {
@@ -33,9 +33,9 @@ func (s *server) talk(ctx context.Context, do func() error) error {
 		switch {
 		case err == nil:
 			return nil
-		case ctx.Err() != nil && last != nil:
-			return last // it says more than that the time is over
-		case !passing(err), !s.known.Load() && try >= strangerTries:
+		case last != nil && err == ctx.Err(): //nolint:errorlint // the wait for a turn was given up
+			return last // it says more
+		case !passing(err), try >= fewTries && s.inVain(err):
 			return err
 		}
 		last = err
@@ -54,45 +54,51 @@ func (s *server) once(ctx context.Context, do func() error) error {
 	defer leave()
 	report, err := s.circuit.Allow()
 	if err != nil {
-		return &openError{s.name, s.last.Load()}
+		open := &openError{server: s.name}
+		if last := s.last.Load(); last != nil {
+			open.last = *last
+		}
+		return open
 	}
+	said := errGivenUp // by a panic too
+	defer func() { report(said) }()
 	err = do()
-	if e, ok := errors.AsType[*ksc.Error](err); err == nil || ok && (e.Delivery == ksc.Answered || e.Status != 0) {
+	if e, ok := errors.AsType[*ksc.Error](err); err == nil || ok && (e.Delivery == ksc.Answered || e.Kind == ksc.KindUnavailable) {
 		s.known.Store(true)
 	}
-	if !ailing(err) {
-		report(nil)
-		return err
+	switch {
+	case !ailing(err):
+		said = nil
+	case ctx.Err() == nil:
+		said = err
+		s.last.Store(&err)
 	}
-	s.last.Store(&err)
-	report(err)
 	return err
 }
+
+// errGivenUp is a call of which the caller had enough: that says nothing of the
+// server.
+var errGivenUp = errors.New("the call was given up")
 
 func newCircuit(name string) *gobreaker.TwoStepCircuitBreaker[struct{}] {
 	return gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Name: name, Timeout: tripFor,
 		ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= tripAfter },
+		IsExcluded:  func(err error) bool { return err == errGivenUp }, //nolint:errorlint // it comes from here
 	})
 }
 
-// openError says that nobody asks the server for now.
+// openError says that nobody asks the server for now. It does not unwrap: the
+// last failure was another call's, and says nothing of this one, which was not
+// made.
 type openError struct {
 	server string
-	last   *error
+	last   error
 }
 
 // Error names the server and its last failure.
 func (e *openError) Error() string {
-	return fmt.Sprintf("server %s has failed %d times in a row and is left alone for up to %s; the last failure: %v", e.server, tripAfter, tripFor, e.Unwrap())
-}
-
-// Unwrap gives the last failure.
-func (e *openError) Unwrap() error {
-	if e.last == nil {
-		return nil
-	}
-	return *e.last
+	return fmt.Sprintf("server %s has failed %d times in a row and is left alone for up to %s; the last failure: %v", e.server, tripAfter, tripFor, e.last)
 }
 
 // ailing says that a failure tells of the server, or of the way to it.
@@ -108,7 +114,14 @@ func passing(err error) bool {
 		return true
 	}
 	e, ok := errors.AsType[*ksc.Error](err)
-	return ok && e.Passing() && !(e.Delivery == ksc.Unknown && e.Method == ksc.AddIncidentMethod)
+	return ok && e.Passing() && !isLost(e)
+}
+
+// inVain says that more patience may be wasted: the address may be wrong,
+// something else than KSC answers there, or no session holds.
+func (s *server) inVain(err error) bool {
+	e, ok := errors.AsType[*ksc.Error](err)
+	return !s.known.Load() || ok && (e.Kind == ksc.KindBadAnswer || e.Kind == ksc.KindSession)
 }
 
 // pause waits before the next try, each time longer, and never as long as

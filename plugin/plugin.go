@@ -43,6 +43,9 @@ type Config struct {
 	// ResendAfterSearch sends an order again whose answer was lost, and of which
 	// KSC shows nothing after the last search. Without it only what reads is.
 	ResendAfterSearch bool
+	// CheckAnew has Check try a login although KSC has just refused it: a person
+	// runs it who has mended the password.
+	CheckAnew bool
 }
 
 // Plugin is the implementation of shared.Responder. It may be used from
@@ -74,6 +77,7 @@ func New(ctx context.Context, c Config) (*Plugin, error) {
 	}
 	p := &Plugin{config: c, servers: map[string]*server{}, ledger: newLedger(c.Ledger)}
 	for name, config := range c.Servers {
+		config.Gate = p.gate(config)
 		s, err := newServer(name, config)
 		if err != nil {
 			return nil, fmt.Errorf("server %q: %w", name, err)
@@ -120,6 +124,7 @@ func (p *Plugin) Close(ctx context.Context) error {
 	case <-time.After(lastEvents):
 		errs = append(errs, ErrLeft)
 	}
+	errs = append(errs, p.ledger.close())
 	return errors.Join(errs...)
 }
 

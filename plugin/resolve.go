@@ -10,17 +10,19 @@ import (
 
 // resolve finds the one host that a name means. None or several is a refusal
 // that lists them: to guess between two hosts is to isolate the wrong one.
-func (o *order) resolve(ctx context.Context) (shared.Host, error) {
-	name, lookup := o.request.TargetHost, o.request.HostLookup
-	if lookup == shared.LookupNever {
-		return shared.Host{ID: name}, nil
+func (o *order) resolve(ctx context.Context) (host shared.Host, err error) {
+	if o.request.HostLookup == shared.LookupNever {
+		return shared.Host{ID: o.request.TargetHost}, nil
 	}
-	leave, err := o.server.turn(ctx)
-	if err != nil {
-		return shared.Host{}, err
-	}
-	defer leave()
-	c := o.server.client
+	err = o.server.talk(ctx, func() (err error) {
+		host, err = o.lookUp(ctx)
+		return err
+	})
+	return host, err
+}
+
+func (o *order) lookUp(ctx context.Context) (shared.Host, error) {
+	name, lookup, c := o.request.TargetHost, o.request.HostLookup, o.server.client
 	switch lookup {
 	case shared.LookupID, shared.LookupAuto, "":
 		h, err := c.Host(ctx, name)

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
+	"github.com/kes-respond/kes-respond/plugin/journal"
 	"github.com/kes-respond/kes-respond/plugin/ksc"
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -18,107 +18,202 @@ const (
 	addBound  = 30 * time.Second // AddIncident alone
 )
 
-// send adds the incident and does its second step. From here to the end
-// neither a cancel nor the caller's timeout counts, and no event is emitted
-// in between: a half sent request helps nobody.
+// severity is what the help page's sample sends: 2, warning.
+const severity = 2
+
+// mostResends bounds how often an order is sent again that may be.
+const mostResends = 3
+
+// attempt is one AddIncident, and what came of it.
+type attempt struct {
+	added    time.Time // KLINCDT_ADDED
+	incident int64     // 0: none that we know of
+	second   error     // why UpdateIncident is not done; nil: it is
+	lapses   error     // what the ledger could not take down of it
+}
+
+// send has KSC store the incident and do its second step, and records each
+// step around what leaves. What has not arrived is sent again; what may have
+// is looked for. No event is emitted in between: a half sent request helps
+// nobody.
 func (o *order) send(ctx context.Context) shared.Result {
-	leave, err := o.server.turn(ctx)
-	if err != nil {
-		return o.notSent(ctx, err)
+	for resends := 0; ; resends++ {
+		a := attempt{}
+		err := o.server.talk(ctx, func() error { return o.add(ctx, &a) })
+		if err == nil {
+			return o.stored(ctx, a)
+		}
+		if !isLost(err) {
+			return o.end(ctx, o.notStored(ctx, err))
+		}
+		found := o.server.search(ctx, o.lost(a.added))
+		if !found.nothing() || !o.mayResend() || resends == mostResends {
+			return o.adopt(ctx, a.added, found, err)
+		}
 	}
-	defer leave()
+}
+
+// mayResend says whether an order of which KSC shows nothing may be sent again:
+// were the first to arrive late, it would be carried out twice.
+func (o *order) mayResend() bool {
+	for _, e := range o.params.Effects() {
+		if e != shared.Reads && !o.plugin.config.ResendAfterSearch {
+			return false
+		}
+	}
+	return true
+}
+
+// add is one try, in one turn at the server. Up to the record of it ctx counts;
+// from there to the end neither a cancel nor the caller's timeout does. Its
+// error is that of AddIncident, or of what came before.
+func (o *order) add(ctx context.Context, a *attempt) error {
 	if err := o.server.client.Open(ctx); err != nil {
-		return o.notSent(ctx, err)
+		return err
 	}
 	if ctx.Err() != nil {
-		return o.notSent(ctx, ctx.Err())
+		return ctx.Err()
 	}
-	added := time.Now().UTC().Truncate(time.Second)
-	if err := o.claim.Sending(ctx, added); err != nil {
-		return o.refused(journalError(err))
+	a.added = time.Now().UTC().Truncate(time.Second)
+	if err := o.claim.Sending(ctx, a.added); err != nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendBound)
 	defer cancel()
-
-	incident, result := o.addIncident(ctx, added)
-	if incident == nil {
-		return unrecorded(result, o.ended(ctx, result))
+	adding, done := context.WithTimeout(ctx, addBound)
+	id, err := o.server.client.AddIncident(adding, ksc.Incident{
+		Severity: severity, Added: a.added, Body: marked(o.body, o.claim.Record().Nonce), Host: o.host.ID,
+	})
+	done()
+	if err != nil {
+		return err
 	}
-	result.Undo = o.undo()
-	id, _ := strconv.ParseInt(incident.ID, 10, 64)
-	lapses := o.claim.Stored(ctx, id, added)
-	if err := o.updateIncident(ctx, id); err != nil {
-		problem := fromKSC(err)
-		problem.Retryable = false // for the sender: another request would be a second order
-		problem.Assistance = "KSC has stored it: ask for the status of incident " + incident.ID + ", and do not send it again before that is known."
-		result.Outcome, result.Error = shared.Pending, problem
-		result.Message = "KSC has stored the incident, but did not confirm its second step (UpdateIncident); whether it acts on it is not known"
-	} else {
-		lapses = errors.Join(lapses, o.claim.Updated(ctx))
+	a.incident = id
+	a.lapses = o.claim.Stored(ctx, id, a.added)
+	if a.second = o.server.client.UpdateIncident(ctx, id, o.host.ID, false); a.second == nil {
+		a.lapses = errors.Join(a.lapses, o.claim.Updated(ctx))
 	}
-	return unrecorded(result, errors.Join(lapses, o.ended(ctx, result)))
+	return nil
 }
 
-func (o *order) ended(ctx context.Context, r shared.Result) error {
+// isLost says that an order may have been stored though nobody said so.
+func isLost(err error) bool {
+	e, ok := err.(*ksc.Error) //nolint:errorlint // one that is wrapped is another call's
+	return ok && e.Method == ksc.AddIncidentMethod && e.Delivery == ksc.Unknown
+}
+
+// notStored ends a request of which KSC has stored nothing, as we know.
+func (o *order) notStored(ctx context.Context, err error) shared.Result {
+	if _, ours := errors.AsType[*journal.Error](err); ours {
+		return o.notRecorded(ctx, err)
+	}
+	if e, ok := err.(*ksc.Error); ok && e.Delivery == ksc.Answered { //nolint:errorlint // as above
+		return o.result(shared.Failed, fromKSC(err))
+	}
+	return o.notSent(ctx, err)
+}
+
+// stored ends a request whose incident KSC has, once its second step is done
+// or the time for that is over.
+func (o *order) stored(ctx context.Context, a attempt) shared.Result {
+	result := o.result(shared.Submitted, nil)
+	id := strconv.FormatInt(a.incident, 10)
+	result.Incident = &shared.Incident{Server: o.server.name, ID: id}
+	if !a.added.IsZero() {
+		result.Incident.AddedAt = &a.added
+	}
+	result.Undo = o.undo()
+	result.Message = "KSC has stored the request; that a host has acted on it is not known yet"
+	if a.second != nil {
+		if a.second = o.update(ctx, a.incident, a.second); a.second == nil {
+			a.lapses = errors.Join(a.lapses, o.claim.Updated(ctx))
+		}
+	}
+	if a.second != nil {
+		problem := fromKSC(a.second)
+		problem.Retryable = false // for the sender: another request would be a second order
+		problem.Assistance = "KSC has stored it: ask for the status of incident " + id + ", and do not send it again before that is known. kes-respond recover tries the second step once more."
+		result.Outcome, result.Error = shared.Pending, problem
+		result.Message = "KSC has stored the incident, but did not confirm its second step (UpdateIncident); whether it acts on it is not known"
+	}
+	return unrecorded(o.end(ctx, result), a.lapses)
+}
+
+// update repeats the second step, which may be repeated, until it is done, KSC
+// refuses it, or the time is over. last is why it is not done yet.
+func (o *order) update(ctx context.Context, incident int64, last error) error {
+	tried := !errors.Is(last, errNotTried)
+	if tried && !passing(last) {
+		return last
+	}
+	ctx, cancel := o.plugin.outlasting(ctx)
+	defer cancel()
+	if tried && !o.server.pause(ctx, 1) {
+		return last
+	}
+	err := o.server.talk(ctx, func() error {
+		bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendBound)
+		defer cancel()
+		return o.server.client.UpdateIncident(bound, incident, o.host.ID, false)
+	})
+	if err != nil && err == ctx.Err() { //nolint:errorlint // no turn was had any more
+		return last
+	}
+	return err
+}
+
+// errNotTried says that nobody has tried the second step yet.
+var errNotTried = errors.New("UpdateIncident has not been tried")
+
+// leastUpdate is how long the second step is tried at least: a caller that
+// takes its request back, or whose time is over, leaves nothing half done.
+const leastUpdate = 10 * time.Second
+
+// outlasting ends leastUpdate after ctx does, or when the Plugin is closed.
+func (p *Plugin) outlasting(ctx context.Context) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var timer *time.Timer
+	began := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		timer = time.AfterFunc(leastUpdate, cancel)
+		close(began)
+	})
+	closed := context.AfterFunc(p.closing, cancel)
+	return longer, func() {
+		closed()
+		if !stop() {
+			<-began
+			timer.Stop()
+		}
+		cancel()
+	}
+}
+
+// end records how a claimed request ended.
+func (o *order) end(ctx context.Context, r shared.Result) shared.Result {
+	o.open = false
 	var code shared.Code
 	if r.Error != nil {
 		code = r.Error.Code
 	}
-	return o.claim.Ended(ctx, r.Outcome, code, r.Message)
+	return unrecorded(r, o.claim.Ended(ctx, r.Outcome, code, r.Message))
+}
+
+// broken gives a claim its end where an error in this program kept it from
+// having one: nobody would take it over while this process lives.
+func (o *order) broken(ctx context.Context) {
+	if o.open {
+		o.end(ctx, o.result(shared.Unknown, &shared.Error{Code: shared.Internal, Message: "an error in this program ended the request: it may have been sent"}))
+	}
 }
 
 // unrecorded adds to a result what the ledger could not take down: the outcome
 // stands, whatever became of its record.
 func unrecorded(r shared.Result, err error) shared.Result {
 	if err != nil {
-		r.Message += "; the ledger could not record all of it: " + err.Error()
+		r.Message += fmt.Sprintf("; the ledger could not record all of it: %v", err)
 	}
 	return r
-}
-
-// addIncident returns the incident, or nil and the result that ends the request.
-func (o *order) addIncident(ctx context.Context, added time.Time) (*shared.Incident, shared.Result) {
-	addCtx, cancel := context.WithTimeout(ctx, addBound)
-	defer cancel()
-	id, err := o.server.client.AddIncident(addCtx, ksc.Incident{Severity: severity, Added: added, Body: o.body, Host: o.host.ID})
-	if err == nil {
-		incident := &shared.Incident{Server: o.server.name, ID: strconv.FormatInt(id, 10), AddedAt: &added}
-		result := o.result(shared.Submitted, nil)
-		result.Incident = incident
-		result.Message = "KSC has stored the request; that a host has acted on it is not known yet"
-		return incident, result
-	}
-	problem := fromKSC(err)
-	var e *ksc.Error
-	if errors.As(err, &e) && e.Delivery != ksc.Unknown {
-		return nil, o.result(shared.Failed, problem)
-	}
-	problem.Assistance = strings.TrimSpace("The incident may exist. Look in the console for a task named [Response] for this host before sending it again. " + problem.Assistance)
-	problem.Retryable = false
-	result := o.result(shared.Unknown, problem)
-	result.Message = fmt.Sprintf("AddIncident was sent at %s and its answer was lost: the task may run", added.Format(time.RFC3339))
-	return nil, result
-}
-
-// severity is what the help page's sample sends: 2, warning.
-const severity = 2
-
-// updateIncident may be repeated, so it is tried again while time is left and
-// KSC has not said no.
-func (o *order) updateIncident(ctx context.Context, id int64) error {
-	for _, pause := range []time.Duration{200 * time.Millisecond, time.Second, 3 * time.Second, 0} {
-		err := o.server.client.UpdateIncident(ctx, id, o.host.ID, false)
-		var e *ksc.Error
-		if err == nil || pause == 0 || errors.As(err, &e) && e.Delivery == ksc.Answered && e.Kind != ksc.KindUnavailable {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(pause):
-		}
-	}
-	return nil
 }
 
 func (o *order) undo() *shared.Undo {

@@ -2,7 +2,6 @@ package plugin
 
 import (
 	"context"
-	"encoding/json"
 	"strconv"
 
 	"github.com/kes-respond/kes-respond/plugin/ksc"
@@ -19,30 +18,24 @@ func (p *Plugin) Status(ctx context.Context, r shared.Request, _ func(shared.Eve
 	ctx, cancel := p.bounded(ctx, r)
 	defer cancel()
 
-	o := &order{request: r}
+	o := &order{plugin: p, leaving: p.closing, request: r}
 	id, refusal := p.statusOf(o)
 	if refusal != nil {
 		return o.refused(refusal)
 	}
-	leave, err := o.server.turn(ctx)
-	if err != nil {
-		return o.notSent(ctx, err)
-	}
-	incident, err := o.server.client.Incident(ctx, id)
-	leave()
+	var incident ksc.Incident
+	err := o.server.talk(ctx, func() (err error) {
+		incident, err = o.server.client.Incident(ctx, id)
+		return err
+	})
 	if ksc.IsNotFound(err) {
 		return o.refused(noSuch("is no incident that this KSC server holds"))
 	}
 	if err != nil {
 		return o.notSent(ctx, err)
 	}
-	var body struct {
-		TargetHost            string `json:"targetHost"`
-		Task                  string `json:"task"`
-		ResponseEventIncident bool   `json:"responseEventIncident"`
-	}
-	err = json.Unmarshal([]byte(incident.Body), &body)
-	if _, known := task.Lookup(body.Task); err != nil || !known || !body.ResponseEventIncident {
+	body, asks := readBody(incident.Body)
+	if _, known := task.Lookup(body.Task); !asks || !known {
 		return o.refused(noSuch("is an incident, but not one that asks for a response task"))
 	}
 	return o.standing(incident, body.Task, body.TargetHost)

@@ -23,7 +23,8 @@ type Filter struct {
 	Actor   string // as claimed, or the user of the operating system
 }
 
-func (f Filter) wants(r Record) bool {
+// Wants says whether a record is one of those.
+func (f Filter) Wants(r Record) bool {
 	return !r.At.Before(f.Since) &&
 		(f.Effect == "" || slices.Contains(r.Effects, f.Effect)) &&
 		(f.Outcome == "" || f.Outcome == r.Outcome) &&
@@ -95,7 +96,7 @@ func (j *Journal) recordsOf(ctx context.Context, n uint32, f Filter, latest map[
 			}
 			continue
 		}
-		if r := j.record(k); f.wants(r) && !yield(r, nil) {
+		if r := j.record(k); f.Wants(r) && !yield(r, nil) {
 			return false, nil
 		}
 	}

@@ -19,6 +19,7 @@ type Entry struct {
 	Server         string          `json:"server,omitempty"`
 	Task           string          `json:"task,omitempty"`
 	Target         string          `json:"targetHost,omitempty"` // the host as the caller wrote it
+	Lookup         string          `json:"hostLookup,omitempty"` // and how it was looked up
 	HostID         string          `json:"host,omitempty"`
 	HostName       string          `json:"hostName,omitempty"` // for people; cut where it is long
 	Area           string          `json:"area,omitempty"`     // responseEventIncidentArea
@@ -63,6 +64,15 @@ func (j *Journal) recorded(e Entry) Entry {
 		e.Params = json.RawMessage(`{"sha256":"` + hex.EncodeToString(sum[:]) + `","bytes":` + decimal(int64(len(e.Params))) + `}`)
 	}
 	return e
+}
+
+// SameDigest says whether a request in the ledger has that digest, which its
+// Entry was given plain.
+func (j *Journal) SameDigest(r Record, digest string) bool {
+	if r.Sensitive {
+		digest = j.keyed("digest", digest)
+	}
+	return r.Digest == digest
 }
 
 // Stage is how far a request got, each written before or right after what it

@@ -45,6 +45,21 @@ func newCertificate() (tls.Certificate, error) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
 }
 
+// NewIdentity makes a certificate like the built-in one, with its key, as PEM: a server that is started anew with it, in
+// Options.Certificate, is the same to its clients.
+func NewIdentity() ([]byte, error) {
+	c, err := newCertificate()
+	if err != nil {
+		return nil, err
+	}
+	key, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
+	if err != nil {
+		return nil, err
+	}
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Certificate[0]})
+	return append(text, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})...), nil
+}
+
 func (s *Server) loadCertificate() (err error) {
 	if s.opts.Certificate == nil {
 		s.cert, err = builtin()

@@ -1,0 +1,33 @@
+package plugin
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+
+	"github.com/kes-respond/kes-respond/shared"
+)
+
+// rehearse is a dry run: everything but the claim and the sending. It needs no
+// ledger and leaves nothing in it.
+func (o *order) rehearse(ctx context.Context, emit func(shared.Event)) shared.Result {
+	if err := o.address(ctx); err != nil {
+		return o.notSent(ctx, err)
+	}
+	decision := o.decide()
+	if !decision.Allowed {
+		return o.refused(&shared.Error{Code: decision.Code, Message: decision.Reason})
+	}
+	emit(shared.Event{Accepted: &shared.Accepted{Host: o.host}})
+	sum := sha256.Sum256([]byte(o.body))
+	plan := &shared.Plan{
+		BodySHA256: hex.EncodeToString(sum[:]), BodyBytes: len(o.body), Decision: decision.Reason, Warnings: o.params.Warnings(),
+	}
+	if !o.params.Sensitive() {
+		plan.Body = o.body
+	}
+	result := o.result(shared.Planned, nil)
+	result.Plan = plan
+	result.Message = "dry run: nothing was sent"
+	return result
+}

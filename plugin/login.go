@@ -1,0 +1,61 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/kes-respond/kes-respond/plugin/journal"
+	"github.com/kes-respond/kes-respond/plugin/ksc"
+	"github.com/kes-respond/kes-respond/shared"
+)
+
+// anewAfter is how long even a person's check does not try a login that was
+// just refused: whatever runs it in a loop must not block the account.
+const anewAfter = time.Minute
+
+// gate lets one process at a time log in as a user, and none for ten minutes
+// after KSC has refused one: forty alerts with a wrong password would block the
+// account. What it remembers lies beside the ledger and holds nothing of the
+// password. Without a ledger only this process remembers; what sends orders
+// does not come here then.
+func (p *Plugin) gate(c ksc.Config) ksc.Gate {
+	user := fmt.Sprintf("%q %q %q %t", c.User, c.Domain, c.VServer, c.InternalUser)
+	return func(ctx context.Context, anew bool) (func(error), error) {
+		j, err := p.ledger.get(ctx)
+		if err != nil {
+			return nil, nil
+		}
+		login, err := j.Login(ctx, c.Addr, user)
+		if err != nil {
+			return nil, err
+		}
+		code, message, until, refused := login.Refused()
+		if refused && (!anew || time.Since(until.Add(-journal.RefusedFor)) < anewAfter) {
+			login.Leave()
+			return nil, remembered(code, message, until)
+		}
+		return func(err error) {
+			defer login.Leave()
+			switch e, ok := errors.AsType[*ksc.Error](err); {
+			case err == nil && refused:
+				_ = login.Forget() // it ends by itself
+			case ok && e.Final():
+				_ = login.Remember(meaningOf(e.Kind).code, e.Message) // this process remembers it in any case
+			}
+		}, nil
+	}
+}
+
+func remembered(code shared.Code, message string, until time.Time) *ksc.Error {
+	kind := ksc.KindLogin
+	switch code {
+	case shared.Locked:
+		kind = ksc.KindLocked
+	case shared.SecondFactor:
+		kind = ksc.KindSecondFactor
+	}
+	return &ksc.Error{Kind: kind, Message: fmt.Sprintf("%s; so that the account is not blocked nobody here tries again before %s, save kes-respond check",
+		message, until.UTC().Format(time.RFC3339))}
+}
