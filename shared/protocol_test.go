@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kes-respond/kes-respond/plugin"
+	"github.com/kes-respond/kes-respond/plugin/journal"
 	"github.com/kes-respond/kes-respond/plugin/ksc"
 	"github.com/kes-respond/kes-respond/plugin/ksc/ksctest"
 	"github.com/kes-respond/kes-respond/plugin/task"
@@ -233,9 +235,12 @@ func pluginOf(t testing.TB, server *ksctest.Server) *plugin.Plugin {
 	t.Helper()
 	trust, err := ksc.ParseTrust(server.CertificatePEM())
 	require.NoError(t, err)
+	dir := filepath.Join(t.TempDir(), "ledger")
 	p, err := plugin.New(context.Background(), plugin.Config{Version: "1.0.0", Servers: map[string]ksc.Config{"main": {
 		Addr: "ksc.example:13299", User: "edr-operator", Password: "p", Trust: trust, Dial: server.Dial,
-	}}})
+	}}, Ledger: func(ctx context.Context) (*journal.Journal, error) {
+		return journal.Open(ctx, dir, journal.Options{User: "tester"})
+	}})
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)

@@ -14,7 +14,7 @@ import (
 )
 
 func checkCommand(s surroundings) *cobra.Command {
-	var f settingsFlags
+	f := settingsFlags{anew: true}
 	c := &cobra.Command{
 		Use: "check", Short: "can KSC be reached, logged in to and used; sends nothing to a host", Args: noWords,
 		Long: `check tries what a request needs, in the order in which it is needed, and says

@@ -18,6 +18,9 @@ type configFile struct {
 	Area          string                `json:"responseEventIncidentArea"`
 	Servers       map[string]serverFile `json:"servers"`
 	DefaultServer string                `json:"defaultServer"`
+	Ledger        ledgerFile            `json:"ledger"`
+	Mark          *bool                 `json:"markIncidents"`
+	Resend        bool                  `json:"resendAfterSearch"`
 	path          string
 }
 
@@ -123,7 +126,7 @@ func (c configFile) sense() []shared.Violation {
 	for name, s := range c.Servers {
 		look(shared.Pointer("servers", name), s)
 	}
-	return found
+	return append(found, c.Ledger.sense()...)
 }
 
 // rooted makes relative paths start in the file's own folder.
@@ -133,6 +136,7 @@ func (c configFile) rooted(path string) (configFile, error) {
 		return c, err
 	}
 	c.serverFile = c.from(filepath.Dir(full))
+	c.Ledger = c.Ledger.from(filepath.Dir(full))
 	for name, s := range c.Servers {
 		c.Servers[name] = s.from(filepath.Dir(full))
 	}

@@ -32,6 +32,7 @@ func buildFrom(t testing.TB, source, path string) string {
 // address is where an emulator listens.
 type address struct {
 	host, port, cert string
+	state            string // where programs that are sent here keep their ledger
 	record           string // where --record record.jsonl writes
 	stop             func() // ends it; its state file is written by then
 }
@@ -69,7 +70,7 @@ func startEmulator(t testing.TB, dir, inventory, state string, args ...string) a
 	text, err := os.ReadFile(ready)
 	require.NoError(t, err)
 	host, port, _ := strings.Cut(strings.TrimSpace(string(text)), ":")
-	return address{host, port, filepath.Join(dir, "ksc.pem"), filepath.Join(dir, "record.jsonl"), stop}
+	return address{host, port, filepath.Join(dir, "ksc.pem"), filepath.Join(dir, "state"), filepath.Join(dir, "record.jsonl"), stop}
 }
 
 // grows waits until a file has so many bytes, or whoever writes it has ended.

@@ -25,9 +25,10 @@ type surroundings struct {
 	in         io.Reader
 	out, err   io.Writer
 	getenv     func(string) string
-	process    rpc.Process // what a go-plugin plugin has to change of its process
-	executable string      // resolved path of the binary; "" where unknown
-	terminal   bool        // out is a terminal
+	process    rpc.Process  // what a go-plugin plugin has to change of its process
+	executable string       // resolved path of the binary; "" where unknown
+	terminal   bool         // out is a terminal
+	step       func(string) // of the ledger, see journal.Options; nil outside of tests
 }
 
 func process() (context.Context, surroundings) {

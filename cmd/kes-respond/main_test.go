@@ -12,7 +12,7 @@ import (
 
 // The test binary is the program: each script types what a user would type.
 func TestMain(m *testing.M) {
-	programs := map[string]func(){"kes-respond": main}
+	programs := map[string]func(){"kes-respond": main, "kes-respond-dying": dying}
 	for _, t := range task.All() {
 		programs[t.Script] = main // the names of the vendor's scripts
 	}
@@ -30,6 +30,8 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("GORACE", "atexit_sleep_ms=0")
+			e.Setenv("XDG_STATE_HOME", filepath.Join(e.WorkDir, "state"))
+			e.Setenv("STATE_DIRECTORY", filepath.Join(e.WorkDir, "state", "kes-respond")) // where root's is /var/lib
 			for name, path := range programs {
 				e.Setenv(name, path)
 			}

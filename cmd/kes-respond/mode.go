@@ -45,7 +45,9 @@ func servePlugin(ctx context.Context, s surroundings, f settingsFlags) error {
 		return &exitError{shared.ExitUsage, fmt.Errorf("no go-plugin host has launched this program")}
 	}
 	return withPlugin(ctx, s, f, func(p *plugin.Plugin, _ settings) error {
-		err := rpc.Serve(ctx, p, invitation, rpc.Options{Log: slog.New(rpc.LogHandler(s.err, slog.LevelInfo))})
+		log := slog.New(rpc.LogHandler(s.err, slog.LevelInfo))
+		defer recoverBeside(ctx, p, log)()
+		err := rpc.Serve(ctx, p, invitation, rpc.Options{Log: log})
 		if err != nil {
 			return &exitError{shared.ExitFailed, err}
 		}

@@ -28,6 +28,8 @@ type taskFlags struct {
 	members    []paramFlag
 	texts      map[string]*once // envelope members that are text
 	dryRun     *once
+
+	allowDuplicate *once
 }
 
 // paramFlag is one parameter's flag.
@@ -68,8 +70,11 @@ func taskCommand(s surroundings, t *task.Task) *cobra.Command {
 	area := stringFlag(flags, "responseEventIncidentArea", "name of the calling application, part of the console task's name (default KUMA)")
 	flags.Var(area, "area", "short for --responseEventIncidentArea")
 	f.texts["responseEventIncidentArea"] = area
-	f.texts["idempotencyKey"] = stringFlag(flags, "idempotencyKey", "not carried out by this version")
-	flags.Lookup("idempotencyKey").Hidden = true
+	f.texts["idempotencyKey"] = stringFlag(flags, "idempotencyKey", "key that stands for this request: sent again under it, it is answered and not carried out twice")
+	f.allowDuplicate = boolFlag(flags, "allowDuplicate", "true: send even though an equal request was sent a moment ago")
+	f.texts["actor"] = stringFlag(flags, "actor", "who asks, for the ledger")
+	f.texts["reason"] = stringFlag(flags, "reason", "why, for the ledger")
+	f.texts["caseId"] = stringFlag(flags, "caseId", "for which case, for the ledger")
 	f.common.add(flags)
 	f.output = choiceFlag(flags, "output", "form", "json or text (default: text on a terminal)", "json", "text")
 	return c
@@ -112,8 +117,10 @@ func (f *taskFlags) request() ([]byte, error) {
 	if f.common.server.set {
 		members["server"] = f.common.server.value
 	}
-	if f.dryRun.set {
-		members["dryRun"] = f.dryRun.value == "true"
+	for name, o := range map[string]*once{"dryRun": f.dryRun, "allowDuplicate": f.allowDuplicate} {
+		if o.set {
+			members[name] = o.value == "true"
+		}
 	}
 	return json.Marshal(members)
 }

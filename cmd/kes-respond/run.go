@@ -95,7 +95,7 @@ func commands(s surroundings) *cobra.Command {
 	for _, t := range task.All() {
 		root.AddCommand(taskCommand(s, t))
 	}
-	root.AddCommand(serveCommand(s), checkCommand(s), statusCommand(s), describeCommand(s), sampleCommand(s), versionCommand(s), completionCommand(s))
+	root.AddCommand(serveCommand(s), checkCommand(s), statusCommand(s), recoverCommand(s), journalCommand(s), describeCommand(s), sampleCommand(s), versionCommand(s), completionCommand(s))
 	return root
 }
 
@@ -195,7 +195,7 @@ func withPlugin(ctx context.Context, s surroundings, f settingsFlags, do func(*p
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeBound)
 	defer cancel()
 	if e := p.Close(closing); e != nil {
-		fmt.Fprintf(s.err, "kes-respond: the session at KSC was not ended properly: %v\n", e)
+		fmt.Fprintf(s.err, "kes-respond: not all was ended properly: %v\n", e)
 	}
 	return err
 }

@@ -26,12 +26,17 @@ type settings struct {
 // settingsFlags are the flags that every command with a connection has.
 type settingsFlags struct {
 	config, server *once
+	anew           bool // a login is tried although it was just refused
 	all            bool // requests may choose among the servers: all have to be usable, not only the default one
 }
 
 func (f *settingsFlags) add(flags *pflag.FlagSet) {
-	f.config = fileFlag(flags, "config", "configuration file (default: KES_RESPOND_CONFIG, beside the program, /etc/kes-respond/config.yaml)")
+	f.config = configFlag(flags)
 	f.server = stringFlag(flags, "server", "name of a configured server")
+}
+
+func configFlag(flags *pflag.FlagSet) *once {
+	return fileFlag(flags, "config", "configuration file (default: KES_RESPOND_CONFIG, beside the program, /etc/kes-respond/config.yaml)")
 }
 
 // defaultServer is the name of the server that has none: the one at the top
@@ -62,7 +67,10 @@ func (f settingsFlags) settings(s surroundings) (settings, error) {
 	if err != nil {
 		return settings{}, &exitError{shared.ExitUsage, err}
 	}
-	set := settings{plugin: plugin.Config{Version: version, Area: file.Area, Default: def, Servers: map[string]ksc.Config{}}}
+	set := settings{plugin: plugin.Config{
+		Version: version, Area: file.Area, Default: def, Servers: map[string]ksc.Config{},
+		Ledger: file.Ledger.open(s), Unmarked: file.Mark != nil && !*file.Mark, ResendAfterSearch: file.Resend, CheckAnew: f.anew,
+	}}
 	var wrong []error
 	for _, name := range slices.Sorted(maps.Keys(servers)) {
 		if !f.all && def != "" && name != def {

@@ -30,7 +30,9 @@ finished first. The first line out is "hello".`,
 				if set.plugin.Default == "" && len(set.plugin.Servers) == 0 {
 					fmt.Fprintln(s.err, "kes-respond: warning: no server is configured: only dry runs with hostLookup never will be carried out")
 				}
-				err := jsonl.Serve(c.Context(), p, s.in, s.out, jsonl.Options{Hello: hello(), Log: slog.New(slog.NewTextHandler(s.err, nil))})
+				log := slog.New(slog.NewTextHandler(s.err, nil))
+				defer recoverBeside(c.Context(), p, log)()
+				err := jsonl.Serve(c.Context(), p, s.in, s.out, jsonl.Options{Hello: hello(), Log: log})
 				if err != nil {
 					return &exitError{shared.ExitFailed, err}
 				}

@@ -30,11 +30,34 @@ func configSchema(string) (schema, error) {
 			PropertyNames: matching(serverName, "A server's name: letters, digits, '.', '_' and '-', at most 64"), AdditionalProperties: named,
 		}},
 		member{"defaultServer", text(64, "The server of a request that names none; default is the one at the top level")},
+		member{"ledger", ledger()},
+		member{"markIncidents", boolean("True where none is given: an incident's body begins with white space by which it is found when its number is lost")},
+		member{"resendAfterSearch", boolean("True: an order whose answer was lost, and of which KSC shows nothing after the last search, is sent again whatever it does")},
 	)...)
 	s.Title = "config"
 	s.Description = "config.yaml of kes-respond. A path that is not absolute is meant from the file's own folder. The environment variables of the same names come before the file."
 	s.Not = twoPasswords()
 	return schema{s}, nil
+}
+
+// ledger is where requests are recorded, and for how long.
+func ledger() *jsonschema.Schema {
+	span := func(description string) *jsonschema.Schema {
+		s := text(64, description)
+		s.Pattern = duration
+		return s
+	}
+	s := object(
+		member{"directory", text(4096, "A directory of its own, on a disk of this machine; the standard place of the system where none is given")},
+		member{"group", boolean("True: the directory's group shares it (mode 2770); else its owner alone may use it")},
+		member{"keepFor", span("How long a request, and with it its key, is remembered, at least 24h; 9600h where none is given")},
+		member{"maxMegabytes", &jsonschema.Schema{Type: "integer", Minimum: "64", Maximum: "1048576", Description: "A ledger that is larger takes no new requests; 2048 where none is given"}},
+		member{"duplicateWindow", span("How long an equal request without a key is answered by an earlier one, at most 24h; 5m where none is given, 0s switches it off")},
+		member{"anchorFile", text(4096, "A file outside the directory that gets the head of the chain with each flush; best one that this user can only append to")},
+		member{"anchorSyslog", boolean("True: the system's log gets it (not on Windows)")},
+	)
+	s.Description = "The ledger, in which each request is recorded before anything is sent"
+	return s
 }
 
 func twoPasswords() *jsonschema.Schema {

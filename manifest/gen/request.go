@@ -63,6 +63,11 @@ func requestMembers(tasks []*task.Task) []requestMember {
 		{member{"wait", oneOf("submit (default): until KSC has stored the request", shared.WaitSubmit)}, asks, nil},
 		{member{"timeout", timeout}, asks, nil},
 		{member{"dryRun", boolean("Everything but the sending")}, respond, nil},
+		{member{"idempotencyKey", text(128, "The same key is the same request: it is carried out once, and a later one is answered with what became of the first")}, respond, nil},
+		{member{"allowDuplicate", boolean("Send even though an equal request was sent a moment ago")}, respond, nil},
+		{member{"actor", text(256, "Who asks, for the ledger; recorded as claimed")}, respond, nil},
+		{member{"reason", text(1024, "Why, for the ledger")}, respond, nil},
+		{member{"caseId", text(256, "For which case, for the ledger")}, respond, nil},
 		{member{"incident", incident()}, status, status},
 		{member{"target", id("The id of the request to cancel", false)}, cancel, cancel},
 	}
