@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"io"
@@ -28,6 +29,25 @@ func readJSON(path string, into any) error {
 		return fail(exitData, "%s: there is text after the JSON value", path)
 	}
 	return nil
+}
+
+// identity reads certificate and key, or makes them.
+func identity(path string) (*tls.Certificate, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if text, err = ksctest.NewIdentity(); err != nil {
+			return nil, fail(exitInternal, "%w", err)
+		}
+		err = os.WriteFile(path, text, 0o600)
+	}
+	if err != nil {
+		return nil, fail(exitFile, "%w", err)
+	}
+	pair, err := tls.X509KeyPair(text, text)
+	if err != nil {
+		return nil, fail(exitData, "%s: %w", path, err)
+	}
+	return &pair, nil
 }
 
 // prepare takes away a ready file left by an earlier run, which would send others to the wrong port, and finds out now

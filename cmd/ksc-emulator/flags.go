@@ -12,13 +12,13 @@ import (
 
 // flags are the command line as typed.
 type flags struct {
-	listen, readyFile, certOut, record, stateIn, stateOut string
-	user, password, secondFactor, inventory, console      string
-	mischief                                              string
-	tokens, vservers, deny                                []string
-	locked                                                bool
-	clockSkew, latency                                    time.Duration
-	seed                                                  uint64
+	listen, readyFile, certOut, identity, record, stateIn, stateOut string
+	user, password, secondFactor, inventory, console                string
+	mischief                                                        string
+	tokens, vservers, deny                                          []string
+	locked                                                          bool
+	clockSkew, latency, mischiefDelay                               time.Duration
+	seed                                                            uint64
 }
 
 const example = `  # A server that loses every second answer to AddIncident after storing the incident:
@@ -63,6 +63,7 @@ func (f *flags) bind(cmd *cobra.Command) {
 	set.StringVar(&f.listen, "listen", "127.0.0.1:0", "loopback `address`; port 0 picks a free one")
 	set.StringVar(&f.readyFile, "ready-file", "", "`file` that gets one line host:port, last of all and at once")
 	set.StringVar(&f.certOut, "cert-out", "", "`file` that gets the server's certificate as PEM")
+	set.StringVar(&f.identity, "identity", "", "PEM `file` with certificate and key, made where it is not there: a restart is the same server")
 	set.StringVar(&f.user, "user", "", "the one account's `name` (required)")
 	set.StringVar(&f.password, "password", "", "the account's `password` (required; of the fake, so it may be seen)")
 	set.StringVar(&f.secondFactor, "second-factor", "", "one-time `password` that the account demands after its password")
@@ -78,6 +79,7 @@ func (f *flags) bind(cmd *cobra.Command) {
 	set.DurationVar(&f.clockSkew, "clock-skew", 0, "`duration` by which the server's clock is fast, or slow if negative")
 	set.DurationVar(&f.latency, "latency", 0, "`duration` that passes before each answer")
 	set.StringVar(&f.mischief, "mischief", "", "`name[@Class.Method][=probability],...`, see above")
+	set.DurationVar(&f.mischiefDelay, "mischief-delay", 0, "`duration` that delay and store-late take; 0 is 5s")
 	set.Uint64Var(&f.seed, "seed", 0, "`number` that makes mischief repeatable; 0 picks one and prints it")
 	for _, name := range []string{"user", "password"} {
 		if err := cmd.MarkFlagRequired(name); err != nil {
@@ -105,13 +107,18 @@ func (f *flags) options() (o ksctest.Options, err error) {
 	if err := loopback(f.listen); err != nil {
 		return o, err
 	}
-	if f.latency < 0 {
-		return o, fail(exitUsage, "--latency cannot be negative")
+	if f.latency < 0 || f.mischiefDelay < 0 {
+		return o, fail(exitUsage, "--latency and --mischief-delay cannot be negative")
 	}
 	o = ksctest.Options{
 		User: f.user, Password: f.password, SecondFactor: f.secondFactor, Locked: f.locked, Tokens: f.tokens,
 		VServers: f.vservers, Denied: f.deny, ConsoleOff: f.console == "off",
-		ClockSkew: f.clockSkew, Latency: f.latency, Seed: f.seed,
+		ClockSkew: f.clockSkew, Latency: f.latency, MischiefDelay: f.mischiefDelay, Seed: f.seed,
+	}
+	if f.identity != "" {
+		if o.Certificate, err = identity(f.identity); err != nil {
+			return o, err
+		}
 	}
 	if f.mischief != "" {
 		if o.Mischief, err = ksctest.ParseMischief(f.mischief); err != nil {
