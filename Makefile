@@ -30,6 +30,11 @@ test: ## run every test, with the race detector where cgo is at hand
 demo: build ## send the nine tasks to an emulated KSC on loopback and show what came back
 	@.ci/demo
 
+REQUESTS ?= 3000
+.PHONY: chaos
+chaos: ## real processes, killed and restarted, against a KSC full of mischief (REQUESTS=3000, KES_RESPOND_SEED=...)
+	KES_RESPOND_CHAOS=$(REQUESTS) go test -count=1 -timeout 120m -v -run '^TestChaos$$' ./cmd/kes-respond
+
 .PHONY: generate
 generate: ## write what is generated anew: manifest/ from the tasks, the Go of shared/rpc/responder.proto
 	go run ./manifest/gen
