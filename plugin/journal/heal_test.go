@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -85,5 +86,33 @@ func TestASpoiledIndexThatCannotBeReplaced(t *testing.T) {
 	require.NoError(t, os.RemoveAll(filepath.Join(dir, indexFile)))
 	require.NoError(t, os.Rename(aside, filepath.Join(dir, indexFile)))
 	require.NoError(t, c.Sending(t.Context(), added))
+	sound(t, j, nil)
+}
+
+// TestAnIndexThatHoldsMoreThanItSays grows all the same: processes that are
+// killed after they have written an entry, and before they have counted it,
+// leave it so.
+func TestAnIndexThatHoldsMoreThanItSays(t *testing.T) {
+	dir := newDir(t)
+	j := open(t, dir)
+	e := deletes("")
+	e.Effects = []shared.Effect{shared.Reads}
+	most := pageSlots * firstHashPages
+	for i := 0; 3*i < most; i++ { // three entries each
+		e.ID, e.IdempotencyKey = shared.IDOf(fmt.Sprint("r", i)), fmt.Sprint("k", i)
+		j.mustClaim(t, e)
+		if 3*i == most/2/3*3 {
+			x, err := j.openIndex()
+			require.NoError(t, err)
+			x.used = 100
+			require.NoError(t, x.saveHeader())
+			x.close()
+		}
+	}
+	for i := 0; 3*i < most; i += 100 {
+		_, found, err := j.ByKey(t.Context(), fmt.Sprint("k", i))
+		require.NoError(t, err)
+		require.True(t, found, "key %d", i)
+	}
 	sound(t, j, nil)
 }

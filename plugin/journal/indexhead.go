@@ -2,6 +2,7 @@ package journal
 
 import (
 	"encoding/binary"
+	"errors"
 	"os"
 )
 
@@ -120,16 +121,29 @@ func (x *index) saveHeader() error {
 	return err
 }
 
+// crowded says that another line may not find room in the table.
+func (h header) crowded() bool {
+	return float64(h.used+8) >= fill*pageSlots*float64(h.hashPages)
+}
+
 // grown is a copy in memory with room for more. What stands in segments that
-// are gone is left out.
+// are gone is left out. The header may know of fewer entries than there are: a
+// process that is killed between the two has written them, and not that.
 func (x *index) grown() (*index, error) {
 	hashPages, openPages := x.hashPages, x.openPages
-	if float64(x.used) >= fill*pageSlots*float64(hashPages) {
+	for {
+		if x.openUsed == x.openPages {
+			openPages = 2 * x.openPages
+		}
+		bigger, err := x.copied(hashPages, openPages)
+		if err == nil && !bigger.crowded() || err != nil && !errors.Is(err, errRoom) {
+			return bigger, err
+		}
 		hashPages *= 2
 	}
-	if x.openUsed == x.openPages {
-		openPages *= 2
-	}
+}
+
+func (x *index) copied(hashPages, openPages uint32) (*index, error) {
 	bigger := newIndex(hashPages, openPages)
 	bigger.header = x.header
 	bigger.hashPages, bigger.openPages, bigger.used, bigger.openUsed = hashPages, openPages, 0, 0

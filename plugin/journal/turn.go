@@ -151,7 +151,7 @@ func (t *turn) covered(l line, at place, size int, m mac) {
 
 // reserve makes the index large enough for another line beforehand.
 func (t *turn) reserve() error {
-	if float64(t.x.used+8) < fill*pageSlots*float64(t.x.hashPages) && t.x.openUsed < t.x.openPages {
+	if !t.x.crowded() && t.x.openUsed < t.x.openPages {
 		return nil
 	}
 	err := t.grow()
