@@ -22,8 +22,8 @@ func Manifest() []byte {
 }
 
 // Schema is the JSON Schema 2020-12 of the given name: a task's, for its
-// params, or "request", "event" or "config" for what those lines and that file
-// hold. ok is false where there is none.
+// params, or "request", "event", "config" or "policy" for what those lines and
+// files hold. ok is false where there is none.
 func Schema(name string) (data []byte, ok bool) {
 	data, err := files.ReadFile("schemas/" + name + ".json")
 	return data, err == nil

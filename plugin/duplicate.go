@@ -67,13 +67,18 @@ func (o *order) relieve(ctx context.Context, r journal.Record, allowed bool) err
 	if err != nil {
 		return err
 	}
-	now := claim.Record()
-	if o.request.IdempotencyKey != "" && allowed && now.Stage == journal.Claimed {
+	if o.request.IdempotencyKey != "" && claim.Record().Stage == journal.Claimed && (allowed || o.recalled && o.judgedAnew(ctx)) {
 		o.claim, o.open = claim, true
 		return nil
 	}
 	o.plugin.settle(ctx, o.leaving, o.server, o.journal, claim)
 	return nil
+}
+
+// judgedAnew says that the policy allows a request that was about to be answered
+// by the ledger, and is carried out after all.
+func (o *order) judgedAnew(ctx context.Context) bool {
+	return o.learn(ctx) == nil && o.decide().Allowed
 }
 
 // sameAs is the outcome of an earlier request, as this one's.

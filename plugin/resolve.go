@@ -3,7 +3,9 @@ package plugin
 import (
 	"context"
 	"fmt"
+	"strings"
 
+	"github.com/kes-respond/kes-respond/plugin/guard"
 	"github.com/kes-respond/kes-respond/plugin/ksc"
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -27,7 +29,7 @@ func (o *order) lookUp(ctx context.Context) (shared.Host, error) {
 	case shared.LookupID, shared.LookupAuto, "":
 		h, err := c.Host(ctx, name)
 		if err == nil {
-			return known(h), nil
+			return o.known(h), nil
 		}
 		if !ksc.IsNotFound(err) {
 			return shared.Host{}, err
@@ -47,7 +49,7 @@ func (o *order) lookUp(ctx context.Context) (shared.Host, error) {
 	case 0:
 		return shared.Host{}, notFound(lookup)
 	case 1:
-		return known(found[0]), nil
+		return o.known(found[0]), nil
 	}
 	return shared.Host{}, ambiguous(found)
 }
@@ -66,7 +68,52 @@ func lookupBy(lookup string) ksc.By {
 	return ksc.ByAny
 }
 
-func known(h ksc.Host) shared.Host { return shared.Host{ID: h.ID, Name: h.DisplayName} }
+func (o *order) known(h ksc.Host) shared.Host {
+	o.facts = factsOf(h)
+	return shared.Host{ID: h.ID, Name: h.DisplayName}
+}
+
+// learn reads what the policy has to know of a host that was not looked up. Of
+// one that KSC does not know it knows the id alone.
+func (o *order) learn(ctx context.Context) error {
+	if o.facts.ID != "" {
+		return nil
+	}
+	o.facts = guard.Host{ID: o.host.ID}
+	if !o.plugin.config.Policy.LooksAtHosts() || o.needsNoServer() {
+		return nil
+	}
+	err := o.server.talk(ctx, func() error {
+		h, err := o.server.client.Host(ctx, o.host.ID)
+		if err == nil {
+			o.facts = factsOf(h)
+		}
+		return err
+	})
+	if ksc.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+func factsOf(h ksc.Host) guard.Host {
+	facts := guard.Host{ID: h.ID, IPv4: h.IPv4, System: h.OS}
+	for _, name := range []string{h.DisplayName, h.FQDN, h.DNSName, h.NetBIOSName} {
+		if name != "" {
+			facts.Names = append(facts.Names, name)
+		}
+	}
+	// Without its path the groups above one are not known, so none counts as
+	// known then: a rule may be about one of those.
+	if h.GroupPath != "" {
+		facts.Groups = strings.FieldsFunc(h.GroupPath, func(r rune) bool { return r == '/' || r == '\\' })
+		facts.Groups = append(facts.Groups, h.GroupPath)
+		if h.GroupName != "" {
+			facts.Groups = append(facts.Groups, h.GroupName)
+		}
+	}
+	return facts
+}
 
 func notFound(lookup string) *shared.Error {
 	return &shared.Error{

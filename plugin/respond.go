@@ -18,6 +18,7 @@ type order struct {
 	task    *task.Task
 	params  task.Params
 	host    shared.Host
+	facts   guard.Host // what the policy may look at
 	body    string // without the mark
 
 	journal  *journal.Journal
@@ -71,11 +72,16 @@ func (p *Plugin) bounded(ctx context.Context, r shared.Request) (context.Context
 	return ctx, func() { unhook(); cancel() }
 }
 
-// address finds the host, where the ledger has not named it already, and
-// writes the incident's body for it.
+// address finds the host, where the ledger has not named it already, reads of it
+// what the policy looks at, and writes the incident's body for it.
 func (o *order) address(ctx context.Context) (err error) {
-	if o.host.ID == "" {
+	if !o.recalled {
 		if o.host, err = o.resolve(ctx); err != nil {
+			return err
+		}
+	}
+	if !o.recalled { // else the first request was judged already
+		if err := o.learn(ctx); err != nil {
 			return err
 		}
 	}
@@ -84,5 +90,13 @@ func (o *order) address(ctx context.Context) (err error) {
 }
 
 func (o *order) decide() guard.Decision {
-	return o.plugin.config.Policy.Decide(guard.Question{Task: o.task.Name, Effects: o.params.Effects(), Host: o.host})
+	return o.plugin.config.Policy.Decide(o.question())
+}
+
+func (o *order) question() guard.Question {
+	q := guard.Question{Task: o.task.Name, Effects: o.params.Effects(), Host: o.facts}
+	for _, p := range o.params.Paths() {
+		q.Paths = append(q.Paths, guard.Path(p))
+	}
+	return q
 }

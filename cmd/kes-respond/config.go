@@ -18,6 +18,7 @@ type configFile struct {
 	Area          string                `json:"responseEventIncidentArea"`
 	Servers       map[string]serverFile `json:"servers"`
 	DefaultServer string                `json:"defaultServer"`
+	Policy        string                `json:"policy"`
 	Ledger        ledgerFile            `json:"ledger"`
 	Mark          *bool                 `json:"markIncidents"`
 	Resend        bool                  `json:"resendAfterSearch"`
@@ -75,43 +76,57 @@ func (f settingsFlags) file(s surroundings) (configFile, error) {
 	return configFile{}, nil
 }
 
-// readConfig reads a file that nobody else can have written, strictly: YAML
-// becomes JSON member for member, and that is checked as a request is, then
-// against the schema.
+// readConfig reads the configuration.
 func readConfig(path string) (configFile, error) {
 	file := configFile{path: path}
+	return file, readSettings(path, "config", &file, func() ([]shared.Violation, error) {
+		found := file.sense()
+		if len(found) > 0 {
+			return found, nil
+		}
+		var err error
+		file, err = file.rooted(path)
+		return nil, err
+	})
+}
+
+// readSettings reads a file that nobody else can have written, strictly: YAML
+// becomes JSON member for member, and that is checked as a request is, then
+// against the named schema. sense says what the schema cannot, once it is read.
+func readSettings(path, schema string, into any, sense func() ([]shared.Violation, error)) error {
 	data, err := readTrusted(path, writableByOthers)
 	if err != nil {
-		return file, err
+		return err
 	}
 	y, err := readYAML(data)
 	if err != nil {
-		return file, fmt.Errorf("%s: %w", path, err)
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	if y == nil {
-		return file, nil
+		return nil
 	}
 	found := y.found
-	if len(found) == 0 {
-		if found, err = shared.CheckJSON(y.json.Bytes()); err != nil {
-			return file, fmt.Errorf("%s: %w", path, err)
+	for _, check := range []func() ([]shared.Violation, error){
+		func() ([]shared.Violation, error) { return shared.CheckJSON(y.json.Bytes()) },
+		func() ([]shared.Violation, error) { return checkSettings(schema, y.json.Bytes()) },
+		func() ([]shared.Violation, error) {
+			if err := json.Unmarshal(y.json.Bytes(), into); err != nil {
+				return nil, fmt.Errorf("the schema let through what cannot be read: %T", err)
+			}
+			return sense()
+		},
+	} {
+		if len(found) > 0 {
+			break
 		}
-	}
-	if len(found) == 0 {
-		if found, err = checkConfig(y.json.Bytes()); err != nil {
-			return file, fmt.Errorf("%s: %w", path, err)
+		if found, err = check(); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
 		}
-	}
-	if len(found) == 0 {
-		if err := json.Unmarshal(y.json.Bytes(), &file); err != nil {
-			return file, fmt.Errorf("%s: the schema let through what cannot be read: %T", path, err)
-		}
-		found = file.sense()
 	}
 	if len(found) > 0 {
-		return file, &configError{path, found, y.lines}
+		return &configError{path, found, y.lines}
 	}
-	return file.rooted(path)
+	return nil
 }
 
 // sense names what the schema cannot.
@@ -137,6 +152,9 @@ func (c configFile) rooted(path string) (configFile, error) {
 	}
 	c.serverFile = c.from(filepath.Dir(full))
 	c.Ledger = c.Ledger.from(filepath.Dir(full))
+	if c.Policy != "" && !filepath.IsAbs(c.Policy) {
+		c.Policy = filepath.Join(filepath.Dir(full), c.Policy)
+	}
 	for name, s := range c.Servers {
 		c.Servers[name] = s.from(filepath.Dir(full))
 	}

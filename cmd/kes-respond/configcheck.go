@@ -13,12 +13,12 @@ import (
 	"github.com/kes-respond/kes-respond/shared"
 )
 
-// checkConfig holds a configuration against its schema. Compiling costs some
+// checkSettings holds a file's settings against their schema. Compiling costs some
 // 30 µs for each subschema, so only those of the settings that are there are
 // compiled, all at once; only a file that is wrong pays for naming each place,
 // which the library does not do.
-func checkConfig(text []byte) ([]shared.Violation, error) {
-	data, _ := manifest.Schema("config") // a missing one is no JSON
+func checkSettings(schema string, text []byte) ([]shared.Violation, error) {
+	data, _ := manifest.Schema(schema) // a missing one is no JSON
 	var value any
 	if err := json.Unmarshal(text, &value); err != nil {
 		return nil, err

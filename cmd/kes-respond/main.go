@@ -27,6 +27,7 @@ type surroundings struct {
 	getenv     func(string) string
 	process    rpc.Process  // what a go-plugin plugin has to change of its process
 	executable string       // resolved path of the binary; "" where unknown
+	policy     string       // the policy that always counts, where it is there
 	terminal   bool         // out is a terminal
 	step       func(string) // of the ledger, see journal.Options; nil outside of tests
 }
@@ -46,7 +47,7 @@ func process() (context.Context, surroundings) {
 	info, err := os.Stdout.Stat()
 	return ctx, surroundings{
 		args: os.Args, in: os.Stdin, out: os.Stdout, err: os.Stderr,
-		getenv: os.Getenv, executable: executable,
+		getenv: os.Getenv, executable: executable, policy: policyFile,
 		process: rpc.Process{
 			Getenv: os.Getenv, Setenv: os.Setenv, Unsetenv: os.Unsetenv, MkdirTemp: os.MkdirTemp, RemoveAll: os.RemoveAll,
 			Stdout: &os.Stdout, Stderr: &os.Stderr,

@@ -3,9 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -43,23 +41,12 @@ func configFlag(flags *pflag.FlagSet) *once {
 // level of the file, or of the environment.
 const defaultServer = "default"
 
-// policyFile is where every version looks for what is forbidden.
-const policyFile = "/etc/kes-respond/policy.yaml"
-
-// noPolicy refuses to run beside a policy that this version does not read:
-// whoever wrote it counts on it.
-func noPolicy(path string) error {
-	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s is there, and this version carries out no policy: use a version that does, or take it away", path)
-	}
-	return nil
-}
-
 func (f settingsFlags) settings(s surroundings) (settings, error) {
 	file, err := f.file(s)
-	if err == nil {
-		err = noPolicy(policyFile)
+	if err != nil {
+		return settings{}, &exitError{shared.ExitUsage, err}
 	}
+	policy, err := readPolicies(s.policy, file.Policy)
 	if err != nil {
 		return settings{}, &exitError{shared.ExitUsage, err}
 	}
@@ -69,7 +56,7 @@ func (f settingsFlags) settings(s surroundings) (settings, error) {
 	}
 	set := settings{plugin: plugin.Config{
 		Version: version, Area: file.Area, Default: def, Servers: map[string]ksc.Config{},
-		Ledger: file.Ledger.open(s), Unmarked: file.Mark != nil && !*file.Mark, ResendAfterSearch: file.Resend, CheckAnew: f.anew,
+		Policy: policy, Ledger: file.Ledger.open(s), Unmarked: file.Mark != nil && !*file.Mark, ResendAfterSearch: file.Resend, CheckAnew: f.anew,
 	}}
 	var wrong []error
 	for _, name := range slices.Sorted(maps.Keys(servers)) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/kes-respond/kes-respond/plugin/guard"
 	"github.com/kes-respond/kes-respond/plugin/ksc"
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -195,11 +197,53 @@ func TestOnlyTheServerThatIsMeantIsMadeReady(t *testing.T) {
 	assert.ErrorContains(t, err, "server a: kscPasswordCommand")
 }
 
+// TestAPolicyIsNotPassedOver: the one that always counts may be absent, and
+// nothing else; the configured one must be there.
 func TestAPolicyIsNotPassedOver(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "policy.yaml")
-	assert.NoError(t, noPolicy(path))
+	dir := t.TempDir()
+	path := filepath.Join(dir, "policy.yaml")
+	p, err := readPolicies(path, "")
+	require.NoError(t, err)
+	assert.Empty(t, p.Verdicts(guard.Question{}))
+	_, err = readPolicies("", path)
+	assert.ErrorIs(t, err, os.ErrNotExist)
 	require.NoError(t, os.Symlink("nowhere", path))
-	assert.ErrorContains(t, noPolicy(path), "carries out no policy")
+	_, err = readPolicies(path, "")
+	assert.Error(t, err, "a link to nothing is a policy that was lost")
+	require.NoError(t, os.Remove(path))
+
+	const rule = "deny:\n  - {name: %s, reason: r, tasks: [startProcess]}\n"
+	file(t, path, fmt.Sprintf(rule, "a"), 0o644)
+	other := file(t, filepath.Join(dir, "other.yaml"), fmt.Sprintf(rule, "b"), 0o644)
+	p, err = readPolicies(path, other)
+	require.NoError(t, err)
+	assert.Len(t, p.Verdicts(guard.Question{}), 2, "both count")
+
+	for text, says := range map[string]string{
+		"":                                 "is empty",
+		"deny: []":                         "/deny (line 1)",
+		"deny:\n  - {name: a, reason: r}":  "/deny/0 (line 2) needs tasks or effects",
+		"deny:\n  - {name: a, tasks: [x]}": "/deny/0/reason is required",
+		"allow: [x]":                       "/allow (line 1) is no setting",
+		"deny:\n  - name: a\n    reason: r\n    effects: [isolate]\n":                        "/deny/0/effects/0 (line 4)",
+		"deny:\n  - name: a\n    reason: r\n    tasks: [x]\n    folders: [Windows]\n":        "/deny/0/folders/0 (line 5) must be the full path of a folder",
+		"deny:\n  - name: a\n    reason: r\n    tasks: [x]\n    hosts: {addresses: [here]}\n": "/deny/0/hosts/addresses/0 (line 5) must be an IPv4 address",
+	} {
+		file(t, path, text, 0o644)
+		_, err := readPolicies(path, "")
+		assert.ErrorContains(t, err, says, text)
+	}
+	file(t, path, fmt.Sprintf(rule, "a"), 0o666)
+	_, err = readPolicies(path, "")
+	assert.ErrorContains(t, err, "chmod")
+}
+
+// TestThePolicyExample is one that the program takes.
+func TestThePolicyExample(t *testing.T) {
+	p, err := readPolicies("", file(t, filepath.Join(t.TempDir(), "policy.yaml"), policyExample, 0o644))
+	require.NoError(t, err)
+	assert.False(t, p.Decide(guard.Question{Task: "startProcess", Effects: []shared.Effect{shared.Executes}}).Allowed)
+	assert.True(t, p.LooksAtHosts())
 }
 
 // TestEveryBrokenServerIsNamed in the order of the names.

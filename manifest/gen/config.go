@@ -30,6 +30,7 @@ func configSchema(string) (schema, error) {
 			PropertyNames: matching(serverName, "A server's name: letters, digits, '.', '_' and '-', at most 64"), AdditionalProperties: named,
 		}},
 		member{"defaultServer", text(64, "The server of a request that names none; default is the one at the top level")},
+		member{"policy", text(4096, "A policy file beside /etc/kes-respond/policy.yaml, which always counts: what either forbids is forbidden")},
 		member{"ledger", ledger()},
 		member{"markIncidents", boolean("True where none is given: an incident's body begins with white space by which it is found when its number is lost")},
 		member{"resendAfterSearch", boolean("True: an order whose answer was lost, and of which KSC shows nothing after the last search, is sent again whatever it does")},

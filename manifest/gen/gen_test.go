@@ -121,6 +121,7 @@ func TestIDsAreStable(t *testing.T) {
 		"schemas/iocScan.json":          "https://github.com/kes-respond/kes-respond/schemas/1/iocScan.json",
 		"schemas/isolateHost.json":      "https://github.com/kes-respond/kes-respond/schemas/1/isolateHost.json",
 		"schemas/onDemandScan.json":     "https://github.com/kes-respond/kes-respond/schemas/1/onDemandScan.json",
+		"schemas/policy.json":           "https://github.com/kes-respond/kes-respond/schemas/1/policy.json",
 		"schemas/preventExecution.json": "https://github.com/kes-respond/kes-respond/schemas/1/preventExecution.json",
 		"schemas/quarantineFile.json":   "https://github.com/kes-respond/kes-respond/schemas/1/quarantineFile.json",
 		"schemas/request.json":          "https://github.com/kes-respond/kes-respond/schemas/1/request.json",

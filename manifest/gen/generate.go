@@ -42,6 +42,7 @@ func generate(root string) (map[string][]byte, error) {
 		{"request", "a line to kes-respond serve", requestSchema},
 		{"event", "a line from kes-respond", eventSchema},
 		{"config", "the configuration file", configSchema},
+		{"policy", "a policy file", policySchema},
 	} {
 		s, err := one.make(root)
 		if err != nil {

@@ -132,7 +132,7 @@ func TestTaskSchemasKeepToTheSubset(t *testing.T) {
 
 func TestLineSchemasKeepToTheirKeywords(t *testing.T) {
 	files := generated(t)
-	for _, name := range []string{"request", "event", "config"} {
+	for _, name := range []string{"request", "event", "config", "policy"} {
 		assert.Empty(t, outside(files["schemas/"+name+".json"], taskKeywords, lineKeywords), name)
 	}
 }
@@ -141,7 +141,7 @@ func TestLineSchemasKeepToTheirKeywords(t *testing.T) {
 func TestEveryLineKeywordIsUsed(t *testing.T) {
 	files := generated(t)
 	used := map[string]bool{}
-	for _, name := range []string{"request", "event", "config"} {
+	for _, name := range []string{"request", "event", "config", "policy"} {
 		var s any
 		require.NoError(t, json.Unmarshal(files["schemas/"+name+".json"], &s))
 		walk("", s, func(_ string, m map[string]any) {

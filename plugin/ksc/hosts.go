@@ -23,6 +23,7 @@ type Host struct {
 	KESVersion    string
 	GroupID       int64
 	GroupName     string
+	GroupPath     string // with the groups above; in which form is documented nowhere
 }
 
 // By is what a host is looked up by.
@@ -53,7 +54,7 @@ func hostFields() []string {
 	return []string{
 		"KLHST_WKS_HOSTNAME", "KLHST_WKS_DN", "KLHST_WKS_FQDN", "KLHST_WKS_DNSNAME", "KLHST_WKS_WINHOSTNAME",
 		"KLHST_WKS_IP_LONG", "KLHST_WKS_CONNECT_IP_LONG", "KLHST_WKS_STATUS", "KLHST_WKS_LAST_VISIBLE", "KLHST_WKS_OS_NAME",
-		"KLHST_WKS_NAG_VERSION", "KLHST_WKS_RTP_AV_VERSION", "KLHST_WKS_GROUPID", "name",
+		"KLHST_WKS_NAG_VERSION", "KLHST_WKS_RTP_AV_VERSION", "KLHST_WKS_GROUPID", "name", "grp_full_name",
 	}
 }
 
@@ -155,7 +156,7 @@ func hostOf(r row) Host {
 		ID: r["KLHST_WKS_HOSTNAME"].text(), DisplayName: r["KLHST_WKS_DN"].text(), FQDN: r["KLHST_WKS_FQDN"].text(),
 		DNSName: r["KLHST_WKS_DNSNAME"].text(), NetBIOSName: r["KLHST_WKS_WINHOSTNAME"].text(),
 		LastVisible: r["KLHST_WKS_LAST_VISIBLE"].moment(), OS: r["KLHST_WKS_OS_NAME"].text(),
-		NagentVersion: r["KLHST_WKS_NAG_VERSION"].text(), KESVersion: r["KLHST_WKS_RTP_AV_VERSION"].text(), GroupName: r["name"].text(),
+		NagentVersion: r["KLHST_WKS_NAG_VERSION"].text(), KESVersion: r["KLHST_WKS_RTP_AV_VERSION"].text(), GroupName: r["name"].text(), GroupPath: r["grp_full_name"].text(),
 	}
 	h.Status, h.StatusKnown = r["KLHST_WKS_STATUS"].integer()
 	h.GroupID, _ = r["KLHST_WKS_GROUPID"].integer()

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kes-respond/kes-respond/plugin"
+	"github.com/kes-respond/kes-respond/plugin/guard"
+	"github.com/kes-respond/kes-respond/shared"
+)
+
+// policyFile always counts, whatever else is configured.
+const policyFile = "/etc/kes-respond/policy.yaml"
+
+// readPolicies reads the policy that always counts, where it is there, and the
+// configured one, which must be. What either denies is denied.
+func readPolicies(always, configured string) (guard.Policy, error) {
+	var all guard.Policy
+	for _, path := range []string{always, configured} {
+		if path == "" {
+			continue
+		}
+		one, err := readPolicy(path)
+		if _, gone := os.Lstat(path); path != configured && errors.Is(err, fs.ErrNotExist) && errors.Is(gone, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return all, err
+		}
+		all = all.And(one)
+	}
+	return all, nil
+}
+
+// readPolicy reads a policy file.
+func readPolicy(path string) (guard.Policy, error) {
+	var file struct {
+		Deny []guard.Rule `json:"deny"`
+	}
+	var policy guard.Policy
+	read := false
+	err := readSettings(path, "policy", &file, func() (found []shared.Violation, err error) {
+		read = true
+		policy, found = guard.New(file.Deny)
+		for i := range found {
+			found[i].Pointer = "/deny" + found[i].Pointer
+		}
+		return found, nil
+	})
+	if err == nil && !read {
+		err = fmt.Errorf("%s is empty: a policy that forbids nothing is no file", path)
+	}
+	return policy, err
+}
+
+func policyCommand(s surroundings) *cobra.Command {
+	c := &cobra.Command{
+		Use: "policy", Short: "what the policy makes of a request", Args: noWords,
+		Long: `A policy forbids: each of its rules denies what meets all that the rule says. The
+file /etc/kes-respond/policy.yaml always counts, where it is there, and the one
+that the configuration names (policy) counts as well; what either denies is
+denied. No flag, variable or request switches a policy off.`,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(policyTestCommand(s), policyExampleCommand(s))
+	return c
+}
+
+func policyTestCommand(s surroundings) *cobra.Command {
+	var f settingsFlags
+	c := &cobra.Command{
+		Use: "test", Short: "which rule decides a request, and why", Args: noWords,
+		Long: `test reads one request, a line of JSON as serve takes it, looks up its host, and
+says of each rule whether it denies the request, and why. Nothing is sent to a
+host and nothing is recorded.
+
+Exit codes: 0 allowed, 3 denied, 65 the request is refused for another reason.`,
+		Example: "  kes-respond sample isolateHost | kes-respond policy test",
+	}
+	f.add(c.Flags())
+	form := choiceFlag(c.Flags(), "output", "form", "json or text (default: text on a terminal)", "json", "text")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		line, err := bufio.NewReader(io.LimitReader(s.in, shared.MaxRequestBytes+1)).ReadBytes('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return &exitError{shared.ExitFailed, err}
+		}
+		out := newOutput(s, form.value)
+		r, refusal := shared.ParseRequest(line)
+		if refusal != nil {
+			return out.end(r, shared.Result{Outcome: shared.Refused, Error: refusal, Message: refusal.Message})
+		}
+		return withPlugin(c.Context(), s, f, func(p *plugin.Plugin, _ settings) error {
+			return judge(c.Context(), p, r, out)
+		})
+	}
+	return c
+}
+
+func judge(ctx context.Context, p *plugin.Plugin, r shared.Request, out *output) error {
+	if r.Type != shared.TypeRespond {
+		return usage("policy test takes a request for a task")
+	}
+	judged, ended := p.Judge(ctx, r)
+	if ended != nil {
+		return out.end(r, *ended)
+	}
+	if out.json {
+		data, err := json.Marshal(judged)
+		if err == nil {
+			_, err = fmt.Fprintf(out.out, "%s\n", data)
+		}
+		if err != nil {
+			return &exitError{shared.ExitFailed, err}
+		}
+	} else {
+		fmt.Fprintf(out.out, "host: %s\n", printable(hostText(judged.Host)))
+		for _, v := range judged.Verdicts {
+			fmt.Fprintf(out.out, "%-7s %s: %s\n", map[bool]string{true: "denies", false: "passes"}[v.Denies], printable(v.Rule), printable(v.Because))
+		}
+		fmt.Fprintf(out.out, "%s: %s\n", map[bool]string{true: "allowed", false: "denied"}[judged.Allowed], printable(judged.Reason))
+	}
+	if !judged.Allowed {
+		return &exitError{code: shared.ExitPolicy}
+	}
+	return nil
+}
+
+func policyExampleCommand(s surroundings) *cobra.Command {
+	return &cobra.Command{
+		Use: "example", Short: "a policy with comments, to start from", Args: noWords,
+		Example: "  kes-respond policy example >policy.yaml",
+		RunE: func(*cobra.Command, []string) error {
+			if _, err := io.WriteString(s.out, policyExample); err != nil {
+				return &exitError{shared.ExitFailed, err}
+			}
+			return nil
+		},
+	}
+}
+
+// policyExample is what people start from: no programs are started, servers are
+// left to people, and Windows's own folders are left alone.
+const policyExample = `# A policy of kes-respond. Each rule denies what meets all that it says; what
+# none of them denies is allowed. Lay it at /etc/kes-respond/policy.yaml, owned by
+# root and writable by nobody else (chmod 644), and try it with:
+#   kes-respond sample isolateHost | kes-respond policy test
+deny:
+  # What a started program does is up to the program.
+  - name: no programs
+    tasks: [startProcess]
+    reason: programs are started by hand only
+
+  # Effects, not tasks: a scan with isolateHost is an isolation as well.
+  # effects: isolates, releases, deletes, quarantines, executes, terminates,
+  #          blocks, scans, reads
+  - name: servers
+    effects: [isolates, deletes, quarantines, executes, terminates, blocks]
+    hosts: # any of these; what KSC does not say of a host counts as met
+      systems: ["*Server*"]
+      # names: ["DC*", "*.srv.corp.example"]
+      # addresses: [10.0.0.0/24]
+      # groups: [Servers]     # with the groups below
+      # ids: [e6a3c1d0-1f1e-4d0a-9a55-0a1b2c3d4e5f]
+    reason: servers are taken off the network by people
+
+  # Files that are named by a hash alone, short names (~1), variables (%X%), shares
+  # and data streams may be any place, so a rule about folders denies them.
+  - name: system folders
+    effects: [deletes, quarantines, terminates, blocks]
+    folders: ['C:\Windows', 'C:\Program Files', 'C:\Program Files (x86)', 'C:\ProgramData']
+    reason: what Windows and its programs need is left alone
+
+  # - name: where users write
+  #   effects: [deletes]
+  #   outside: ['C:\Users', 'C:\Temp']
+  #   reason: only what users have brought is deleted
+`
