@@ -95,7 +95,15 @@ func digest(host, name string, params []byte) string {
 func (o *order) notRecorded(ctx context.Context, err error) shared.Result {
 	e, ours := errors.AsType[*journal.Error](err)
 	if ctx.Err() != nil && (!ours || e.Kind == journal.Busy) {
-		return o.notSent(ctx, err)
+		result := o.notSent(ctx, err)
+		switch { // what stands under the key may have happened, unless that is this one
+		case o.claim != nil || o.request.IdempotencyKey == "":
+		case o.first != nil:
+			return o.stillRunning(ctx, *o.first)
+		case result.Outcome == shared.Failed:
+			result.Outcome = shared.Refused
+		}
+		return result
 	}
 	return o.refused(journalError(err))
 }
@@ -122,8 +130,8 @@ func journalError(err error) *shared.Error {
 // notAddressed ends a request whose host could not be found. Under a key that
 // was used this is a refusal: the first request may have been the same one in
 // other words, and what is true of that must not be called failed.
-func (o *order) notAddressed(ctx context.Context, first *journal.Record, err error) shared.Result {
-	result := o.notSent(ctx, err)
+func (o *order) notAddressed(ctx context.Context, err error) shared.Result {
+	result, first := o.notSent(ctx, err), o.first
 	if first == nil || result.Error == nil {
 		return result
 	}

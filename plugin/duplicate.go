@@ -26,7 +26,7 @@ func (o *order) answeredBy(ctx context.Context, prior *journal.Prior, e *journal
 	case err != nil:
 		return nil, err
 	case r.InDoubt():
-		return nil, o.relieve(ctx, r, e.Allowed)
+		return o.relieve(ctx, r, e.Allowed)
 	case e.IdempotencyKey != "":
 		return new(o.sameAs(r)), nil
 	case !answersAnew(r):
@@ -56,23 +56,28 @@ func answersAnew(r journal.Record) bool {
 	return r.Slot != "" // it has come to its end
 }
 
-// relieve takes over a request whose process is dead. Under a key, and where
+// relieve takes over a request that nobody has in hand. Under a key, and where
 // nothing of it has left, that is this request, and the claim becomes ours;
-// else it is settled.
-func (o *order) relieve(ctx context.Context, r journal.Record, allowed bool) error {
+// else it is settled, and under a key the result is this one's.
+func (o *order) relieve(ctx context.Context, r journal.Record, allowed bool) (*shared.Result, error) {
 	claim, err := o.journal.Adopt(ctx, r)
-	if e, ok := errors.AsType[*journal.Error](err); ok && e.Kind == journal.Taken {
-		return nil // somebody else does it
+	if isTaken(err) {
+		return nil, nil // somebody else does it
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if o.request.IdempotencyKey != "" && claim.Record().Stage == journal.Claimed && (allowed || o.recalled && o.judgedAnew(ctx)) {
 		o.claim, o.open = claim, true
-		return nil
+		o.body = task.Body(o.host.ID, o.task.Name, o.params.JSON(), claim.Record().Area) // as it is recorded
+		return nil, nil
 	}
-	o.plugin.settle(ctx, o.leaving, o.server, o.journal, claim)
-	return nil
+	settled := o.plugin.settle(ctx, o.server, o.journal, claim)
+	if o.request.IdempotencyKey == "" {
+		return nil, nil
+	}
+	settled.TargetHost, settled.DuplicateOf = o.request.TargetHost, r.ID.Text()
+	return &settled, nil
 }
 
 // judgedAnew says that the policy allows a request that was about to be answered
@@ -111,12 +116,15 @@ func (o *order) stillRunning(ctx context.Context, r journal.Record) shared.Resul
 		code = shared.CancelledCode
 	}
 	result := o.sameAs(r)
+	if r.Outcome != "" && o.recalled { // it had ended, and this is the same request
+		return result
+	}
 	result.Outcome = shared.Unknown
 	if r.Incident != 0 {
 		result.Outcome = shared.Pending
 	}
 	result.Error = &shared.Error{
-		Code: code, Message: fmt.Sprintf("request %s, which answers for this one, is being carried out by process %d", r.ID.Text(), r.PID),
+		Code: code, Message: fmt.Sprintf("request %s of %s answers for this one, and what became of it could not be found out in time", r.ID.Text(), r.At.Format(time.RFC3339)),
 		Assistance: "Send this again in a moment: it is answered with what became of that.",
 	}
 	result.Message = result.Error.Message

@@ -8,7 +8,7 @@ import (
 // parse checks all of the request that can be checked without asking anyone,
 // and names all that is wrong at once.
 func (p *Plugin) parse(r shared.Request) (*order, *shared.Error) {
-	o := &order{plugin: p, leaving: p.closing, request: r}
+	o := &order{plugin: p, request: r}
 	violations := notCarriedOut(r)
 	var ok bool
 	if o.task, ok = task.Lookup(r.Task); !ok {

@@ -63,15 +63,16 @@ func (s *server) once(ctx context.Context, do func() error) error {
 	said := errGivenUp // by a panic too
 	defer func() { report(said) }()
 	err = do()
-	if e, ok := errors.AsType[*ksc.Error](err); err == nil || ok && (e.Delivery == ksc.Answered || e.Kind == ksc.KindUnavailable) {
+	e, ok := errors.AsType[*ksc.Error](err)
+	if err == nil || ok && (e.Delivery == ksc.Answered || e.Kind == ksc.KindUnavailable) {
 		s.known.Store(true)
 	}
 	switch {
-	case !ailing(err):
-		said = nil
-	case ctx.Err() == nil:
+	case ailing(err) && ctx.Err() == nil:
 		said = err
 		s.last.Store(&err)
+	case err == nil || ok && e.Delivery == ksc.Answered:
+		said = nil
 	}
 	return err
 }
@@ -110,11 +111,14 @@ func ailing(err error) bool {
 // passing says that something may be done again: it was not carried out, and
 // why not may pass.
 func passing(err error) bool {
+	if isLost(err) {
+		return false
+	}
 	if _, open := errors.AsType[*openError](err); open {
 		return true
 	}
 	e, ok := errors.AsType[*ksc.Error](err)
-	return ok && e.Passing() && !isLost(e)
+	return ok && e.Passing()
 }
 
 // inVain says that more patience may be wasted: the address may be wrong,

@@ -31,7 +31,7 @@ type Config struct {
 	Servers map[string]ksc.Config // by the name that requests use
 	Default string                // the server of a request that names none; needed where there are several
 	Area    string                // responseEventIncidentArea where a request has none; "" is shared.DefaultArea
-	Policy  guard.Policy // all that is forbidden; the zero Policy forbids nothing
+	Policy  guard.Policy          // all that is forbidden; the zero Policy forbids nothing
 
 	// Ledger opens the ledger when it is first needed; a failure refuses what
 	// was to be sent, and the next request tries again. nil keeps nothing, for

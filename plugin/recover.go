@@ -2,7 +2,9 @@ package plugin
 
 import (
 	"context"
+	"errors"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -31,8 +33,7 @@ func (p *Plugin) Recover(ctx context.Context, again bool, report func(journal.Re
 	if err != nil {
 		return 0, err
 	}
-	var side errgroup.Group
-	side.SetLimit(talkers)
+	groups := map[*server]*errgroup.Group{} // a server that is silent holds up no other
 	var one sync.Mutex
 	for _, r := range open {
 		if !doubtful(r, again) {
@@ -43,7 +44,13 @@ func (p *Plugin) Recover(ctx context.Context, again bool, report func(journal.Re
 			left++
 			continue
 		}
-		side.Go(func() error {
+		if groups[s] == nil {
+			groups[s] = new(errgroup.Group)
+			groups[s].SetLimit(talkers)
+		}
+		groups[s].Go(func() error {
+			ctx, cancel := context.WithTimeout(ctx, settleBound)
+			defer cancel()
 			claim, err := j.Adopt(ctx, r)
 			if isTaken(err) {
 				return nil
@@ -51,15 +58,22 @@ func (p *Plugin) Recover(ctx context.Context, again bool, report func(journal.Re
 			if err != nil {
 				return err
 			}
-			result := p.settle(ctx, ctx, s, j, claim)
+			result := p.settle(ctx, s, j, claim)
 			one.Lock()
 			defer one.Unlock()
 			report(r, result)
 			return nil
 		})
 	}
-	return left, side.Wait()
+	var errs []error
+	for _, g := range groups {
+		errs = append(errs, g.Wait())
+	}
+	return left, errors.Join(errs...)
 }
+
+// settleBound is how long one request is looked after.
+const settleBound = 3 * time.Minute
 
 // doubtful says that something is left to be found out about a request, or to
 // be done for it.

@@ -12,17 +12,17 @@ import (
 // order is a request on its way: each stage of Respond adds what it found.
 type order struct {
 	plugin  *Plugin
-	leaving context.Context // when it ends, so does this process: what is in doubt is left to the next
 	request shared.Request
 	server  *server
 	task    *task.Task
 	params  task.Params
 	host    shared.Host
 	facts   guard.Host // what the policy may look at
-	body    string // without the mark
+	body    string     // without the mark
 
 	journal  *journal.Journal
-	recalled bool // host comes from the first request under the key
+	first    *journal.Record // under the same key; nil where there was none
+	recalled bool            // host comes from there
 	claim    *journal.Claim
 	open     bool // the claim has no end yet, and is ours to end
 }
@@ -42,25 +42,51 @@ func (p *Plugin) Respond(ctx context.Context, r shared.Request, emit func(shared
 	if r.DryRun {
 		return o.rehearse(ctx, emit)
 	}
-	first, err := o.recall(ctx)
-	if err != nil {
+	var err error
+	if o.first, err = o.recall(ctx); err != nil {
 		return o.notRecorded(ctx, err)
 	}
 	if err := o.address(ctx); err != nil {
-		return o.notAddressed(ctx, first, err)
+		return o.notAddressed(ctx, err)
 	}
 	if result := o.take(ctx, o.decide()); result != nil {
 		return *result
 	}
 	defer o.broken(ctx)
-	emit(shared.Event{Accepted: &shared.Accepted{Host: o.host}})
-	for _, w := range o.params.Warnings() {
-		emit(shared.Event{Progress: &shared.Progress{Stage: shared.StageWarning, Message: w}})
+	if result := o.tell(ctx, emit); result != nil {
+		return *result
 	}
 	result := o.send(ctx)
 	if result.Incident != nil {
 		emit(shared.Event{Progress: &shared.Progress{Stage: shared.StageSubmitted, Incident: result.Incident}})
 	}
+	return result
+}
+
+// tell says that the request was accepted, and what to know of it. Where nobody
+// listens until ctx ends nothing is sent, and the claim ends at once: an equal
+// request does not have to wait for that listener.
+func (o *order) tell(ctx context.Context, emit func(shared.Event)) *shared.Result {
+	var result *shared.Result
+	gaveUp := make(chan struct{})
+	heard := context.AfterFunc(ctx, func() {
+		defer close(gaveUp)
+		result = new(o.end(ctx, o.notSent(ctx, ctx.Err())))
+	})
+	inTime := false
+	defer func() { // a listener that panics leaves nobody behind
+		if !inTime && !heard() {
+			<-gaveUp
+		}
+	}()
+	emit(shared.Event{Accepted: &shared.Accepted{Host: o.host}})
+	for _, w := range o.params.Warnings() {
+		emit(shared.Event{Progress: &shared.Progress{Stage: shared.StageWarning, Message: w}})
+	}
+	if inTime = heard(); inTime {
+		return nil
+	}
+	<-gaveUp
 	return result
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/kes-respond/kes-respond/plugin/journal"
@@ -37,19 +38,24 @@ type attempt struct {
 // is looked for. No event is emitted in between: a half sent request helps
 // nobody.
 func (o *order) send(ctx context.Context) shared.Result {
+	var before attempt // one that was lost and not found
+	var why error
 	for resends := 0; ; resends++ {
 		a := attempt{}
 		err := o.server.talk(ctx, func() error { return o.add(ctx, &a) })
-		if err == nil {
+		switch {
+		case err == nil:
 			return o.stored(ctx, a)
-		}
-		if !isLost(err) {
+		case !isLost(err) && why == nil:
 			return o.end(ctx, o.notStored(ctx, err))
+		case !isLost(err): // this one did not happen; of the one before nothing is known
+			return o.adopt(ctx, before.added, finding{whole: true}, why)
 		}
 		found := o.server.search(ctx, o.lost(a.added))
 		if !found.nothing() || !o.mayResend() || resends == mostResends {
 			return o.adopt(ctx, a.added, found, err)
 		}
+		before, why = a, err
 	}
 }
 
@@ -81,10 +87,17 @@ func (o *order) add(ctx context.Context, a *attempt) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendBound)
 	defer cancel()
 	adding, done := context.WithTimeout(ctx, addBound)
+	nonce := o.claim.Record().Nonce
+	if o.plugin.config.Unmarked {
+		nonce = ""
+	}
 	id, err := o.server.client.AddIncident(adding, ksc.Incident{
-		Severity: severity, Added: a.added, Body: marked(o.body, o.claim.Record().Nonce), Host: o.host.ID,
+		Severity: severity, Added: a.added, Body: marked(o.body, nonce), Host: o.host.ID,
 	})
 	done()
+	if e, ok := errors.AsType[*ksc.Error](err); ok && e.Delivery == ksc.Unknown {
+		return &lostError{err}
+	}
 	if err != nil {
 		return err
 	}
@@ -96,10 +109,19 @@ func (o *order) add(ctx context.Context, a *attempt) error {
 	return nil
 }
 
-// isLost says that an order may have been stored though nobody said so.
+// lostError is what became of an order that may have been stored though nobody
+// said so. It is not sent again because of it.
+type lostError struct{ err error }
+
+// Error gives the cause.
+func (e *lostError) Error() string { return e.err.Error() }
+
+// Unwrap gives the cause.
+func (e *lostError) Unwrap() error { return e.err }
+
 func isLost(err error) bool {
-	e, ok := err.(*ksc.Error) //nolint:errorlint // one that is wrapped is another call's
-	return ok && e.Method == ksc.AddIncidentMethod && e.Delivery == ksc.Unknown
+	_, is := errors.AsType[*lostError](err)
+	return is
 }
 
 // notStored ends a request of which KSC has stored nothing, as we know.
@@ -195,8 +217,17 @@ func (o *order) end(ctx context.Context, r shared.Result) shared.Result {
 	var code shared.Code
 	if r.Error != nil {
 		code = r.Error.Code
+		if r.Error.Retryable && o.claim.Record().IdempotencyKey != "" {
+			r.Error.Retryable = false
+			r.Error.Assistance = strings.TrimSpace(r.Error.Assistance + " Give it another key then: this one stands for what became of it.")
+		}
 	}
-	return unrecorded(r, o.claim.Ended(ctx, r.Outcome, code, r.Message))
+	write := func() error { return o.claim.Ended(ctx, r.Outcome, code, r.Message) }
+	err := write()
+	if err != nil {
+		o.plugin.ledger.owe(write)
+	}
+	return unrecorded(r, err)
 }
 
 // broken gives a claim its end where an error in this program kept it from

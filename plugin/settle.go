@@ -13,12 +13,12 @@ import (
 
 // settle finds out how a request ended whose process is dead, or which had an
 // end that leaves a doubt, and records it. The claim is ours. What never left
-// is not sent any more; what KSC has stored gets its second step. Where leaving
-// ends in the midst of a search the doubt is left to the next process.
-func (p *Plugin) settle(ctx, leaving context.Context, s *server, j *journal.Journal, claim *journal.Claim) shared.Result {
+// is not sent any more; what KSC has stored gets its second step. A search that
+// comes to no end before ctx does leaves the doubt to the next who cares.
+func (p *Plugin) settle(ctx context.Context, s *server, j *journal.Journal, claim *journal.Claim) shared.Result {
 	r := claim.Record()
 	o := &order{
-		plugin: p, leaving: leaving, server: s, journal: j, claim: claim, open: true, host: shared.Host{ID: r.HostID, Name: r.HostName},
+		plugin: p, server: s, journal: j, claim: claim, open: true, host: shared.Host{ID: r.HostID, Name: r.HostName},
 		request: shared.Request{ID: r.ID, Task: r.Task, TargetHost: r.Target},
 	}
 	defer o.broken(ctx)
@@ -31,7 +31,7 @@ func (p *Plugin) settle(ctx, leaving context.Context, s *server, j *journal.Jour
 		added = *r.AddedAt
 	}
 	switch {
-	case r.Stage == journal.Updated:
+	case r.Stage == journal.Updated && r.Incident != 0:
 		return o.stored(ctx, attempt{added: added, incident: r.Incident})
 	case r.Incident != 0:
 		return o.stored(ctx, attempt{added: added, incident: r.Incident, second: errNotTried})
@@ -39,7 +39,11 @@ func (p *Plugin) settle(ctx, leaving context.Context, s *server, j *journal.Jour
 		const message = "its process ended before anything was sent"
 		return o.end(ctx, o.result(shared.Cancelled, &shared.Error{Code: shared.CancelledCode, Message: message, Assistance: "Send it again if it is still wanted."}))
 	}
-	return o.adopt(ctx, added, s.search(ctx, o.lost(added)), nil)
+	l := o.lost(added)
+	if l.from = added; added.IsZero() {
+		l.since, l.from = r.At, r.At
+	}
+	return o.adopt(ctx, added, s.search(ctx, l), nil)
 }
 
 // unknown is the end of an order that may have arrived. It says what to look
@@ -57,6 +61,8 @@ func (o *order) unknown(added time.Time, f finding, cause error) shared.Result {
 	switch {
 	case len(f.hits) > 1:
 		found = fmt.Sprintf("%d incidents in KSC could be its own", len(f.hits))
+	case f.unsure > 0:
+		found = fmt.Sprintf("of %d incidents in KSC it cannot be told whether they are its own", f.unsure)
 	case f.err != nil:
 		found = "the search for it could not be ended: " + f.err.Error()
 	case !f.whole:

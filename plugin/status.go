@@ -18,7 +18,7 @@ func (p *Plugin) Status(ctx context.Context, r shared.Request, _ func(shared.Eve
 	ctx, cancel := p.bounded(ctx, r)
 	defer cancel()
 
-	o := &order{plugin: p, leaving: p.closing, request: r}
+	o := &order{plugin: p, request: r}
 	id, refusal := p.statusOf(o)
 	if refusal != nil {
 		return o.refused(refusal)

@@ -193,6 +193,17 @@ func (c *Claim) Ended(ctx context.Context, o shared.Outcome, code shared.Code, m
 	return c.write(ctx, eventEnded, p, o != shared.Submitted, nil)
 }
 
+// Release gives the request back without an end: it is in doubt from here on, as
+// if this process had died, and Adopt takes it over. The claim is of no use
+// any more.
+func (c *Claim) Release(ctx context.Context) error {
+	err := c.write(ctx, eventReleased, c.progress, false, nil)
+	if err == nil {
+		c.Outcome = shared.Unknown // nothing more is written
+	}
+	return err
+}
+
 // recordBound is how long the ledger may take to write of what was sent.
 const recordBound = 10 * time.Second
 
@@ -216,7 +227,10 @@ func (c *Claim) write(ctx context.Context, event string, p progress, durable boo
 		p.AddedAt = &added
 	}
 	l := line{Event: event, Of: c.claim.Seq, Claim: c.at, By: j.self, Boot: j.boot, progress: p}
-	if event == string(Stored) {
+	if event == eventReleased {
+		l.By = ""
+	}
+	if p.Incident != 0 {
 		l.Server = c.claim.Server
 	}
 	var seq uint64
@@ -233,8 +247,12 @@ func (c *Claim) write(ctx context.Context, event string, p progress, durable boo
 	if err == nil && durable {
 		err = j.sync(seq)
 	}
-	if err == nil {
+	switch e, is := errors.AsType[*Error](err); {
+	case err == nil:
 		c.progress = p
+	case event == string(Stored) && (!is || e.Kind != Taken):
+		// The incident is there, whatever the ledger says: the next line tells of it.
+		c.progress.Incident, c.progress.AddedAt = p.Incident, p.AddedAt
 	}
 	return err
 }

@@ -62,9 +62,12 @@ func (t *turn) note(l line, at place) error {
 	if err := x.put(j.hash(byNumber, decimal(l.Of)), at); err != nil || l.Claim.segment() < x.first {
 		return err
 	}
+	if l.Incident != 0 && l.Server != "" {
+		if err := x.put(j.hash(byIncident, l.Server, decimal(l.Incident)), l.Claim); err != nil {
+			return err
+		}
+	}
 	switch l.Event {
-	case string(Stored):
-		return x.put(j.hash(byIncident, l.Server, decimal(l.Incident)), l.Claim)
 	case eventAdopted:
 		return x.addOpen(l.Claim)
 	case eventEnded:

@@ -29,6 +29,7 @@ const (
 	eventRefused  = "refused"  // a request that the policy refused: it gets no claim
 	eventAnswered = "answered" // a request that an earlier one answers
 	eventAdopted  = "adopted"  // a request whose process died, taken over by another
+	eventReleased = "released" // a request was given back without an end
 	eventEnded    = "ended"    // a request has its outcome
 	eventTorn     = "torn"     // a line that a crash left unfinished was cut off
 	eventPruned   = "pruned"   // segments that were too old are gone

@@ -29,8 +29,11 @@ func (j *Journal) take(ctx context.Context) (free func(), err error) {
 // isAlive says whether a process that shares the ledger lives. It asks under
 // the ledger's lock.
 func (j *Journal) isAlive(process string) (bool, error) {
-	if process == j.self {
+	switch process {
+	case j.self:
 		return true, nil
+	case "":
+		return false, nil // it was given back
 	}
 	l := flock.New(filepath.Join(j.dir, liveFolder, filepath.Base(process)), flock.SetFlag(os.O_RDWR))
 	free, err := l.TryRLock()

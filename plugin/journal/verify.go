@@ -92,6 +92,9 @@ func (v *verifier) files(ctx context.Context) (pruned bool, err error) {
 	return false, nil
 }
 
+// maxAnchorLine is how long a line of an anchor's file may be.
+const maxAnchorLine = 16 << 20
+
 type verifier struct {
 	j      *Journal
 	prover prover
@@ -113,6 +116,7 @@ func (v *verifier) flaw(seq uint64, what string) {
 
 func (v *verifier) readAnchor(r io.Reader) error {
 	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, maxAnchorLine) // a system's log has lines of others
 	for lines.Scan() {
 		text := lines.Bytes()
 		if at := bytes.IndexByte(text, '{'); at > 0 {

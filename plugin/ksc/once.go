@@ -59,7 +59,7 @@ func (c *Client) afterSession(ctx context.Context, id string, refused *Error) (s
 		return "", err
 	}
 	silent := *e // the session keeps e for others; of the order it says nothing
-	silent.Delivery = Unknown
+	silent.Method, silent.Delivery = refused.Method, Unknown
 	return "", &silent
 }
 
