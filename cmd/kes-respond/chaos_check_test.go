@@ -3,199 +3,187 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
+	"net/http"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/kes-respond/kes-respond/plugin/journal"
 	"github.com/kes-respond/kes-respond/shared"
 )
 
-// evidence is all that is left when the chaos is over.
-type evidence struct {
-	incidents map[string][]int64        // in KSC's state, by nonce
-	written   map[string]int            // AddIncidents that KSC read whole, by nonce
-	claims    map[string]journal.Record // in the ledger, by key
-}
-
-// check holds them against each other.
-func (c *chaos) check() {
+// check holds state, record, ledger and answers against each other.
+func (c *chaos) check() *evidence {
 	e := c.evidence()
 	owners := map[string]string{}
 	for key, r := range e.claims {
 		owners[r.Nonce] = key
-		c.known[string(r.Outcome)]++
-		c.checkClaim(e, r)
+		e.known[string(r.Outcome)]++
+		c.blame(e, key, c.wrongInLedger(e, r))
 	}
-	for nonce, ids := range e.incidents {
-		assert.NotEmpty(c.t, owners[nonce], "incidents %v are known to nobody", ids)
+	for mark, ids := range e.incidents {
+		assert.NotEmpty(c.t, owners[mark], "the ledger knows nothing of incidents %v", ids)
 	}
-	for key, results := range c.said {
-		for _, r := range results {
-			if r.result != nil {
-				c.checkResult(e, e.claims[key], r)
+	for key, all := range c.said {
+		e.asked += len(all)
+		r, claimed := e.claims[key]
+		for _, h := range all {
+			if h.result == nil {
+				continue
+			}
+			e.heard[string(h.result.Outcome)]++
+			if wrong := wrongInAnswer(r, claimed, h); wrong != "" {
+				c.blame(e, key, h.order.id+": "+wrong)
 			}
 		}
 	}
-	if c.t.Failed() {
-		c.t.Log("look at the ledger and the record in the test's directory; it is kept where -test.artifacts says, or run with the seed again")
-	}
-}
-
-// checkClaim: at most one incident for a key, none without a record, and each
-// outcome as KSC's state and record bear it out.
-func (c *chaos) checkClaim(e evidence, r journal.Record) {
-	held := e.incidents[r.Nonce]
-	story := func() string {
-		text, _ := json.Marshal(r)
-		return fmt.Sprintf("%s\nincidents %v, AddIncident read by KSC %d times, heard: %s", text, held, e.written[r.Nonce], c.story(r.IdempotencyKey))
-	}
-	if len(held) > 1 {
-		assert.Fail(c.t, "carried out twice", story())
-	}
-	switch r.Outcome {
-	case shared.Submitted, shared.Pending:
-		assert.Equal(c.t, []int64{r.Incident}, held, "%s", story())
-	case shared.Failed, shared.Cancelled:
-		assert.Empty(c.t, held, "said not to have happened: %s", story())
-	case shared.Unknown:
-		assert.Empty(c.t, held, "recover would have found it: %s", story())
-		if e.written[r.Nonce] == 0 {
-			assert.True(c.t, c.doomed[r.PID], "nothing was written, and its process lived: %s", story())
-		}
-	default:
-		assert.Fail(c.t, "without an end: "+string(r.Outcome), story())
-	}
-}
-
-// checkResult: what a caller heard is what the ledger has in the end, save that
-// what was not known then may be known now.
-func (c *chaos) checkResult(e evidence, r journal.Record, heard chaosResult) {
-	o := heard.result.Outcome
-	story := func() string {
-		text, _ := json.Marshal(heard.result)
-		return string(text) + "\n" + c.story(heard.order.key)
-	}
-	switch o {
-	case shared.Refused:
-		assert.NotEqual(c.t, shared.Journal, heard.result.Error.Code, "%s", story())
-	case shared.Submitted:
-		assert.Equal(c.t, fmt.Sprint(r.Incident), heard.result.Incident.ID, "%s", story())
-		assert.Equal(c.t, shared.Submitted, r.Outcome, "%s", story())
-	case shared.Failed, shared.Cancelled:
-		// Its key may not even be in the ledger: KSC could not be asked before.
-		if r.Seq != 0 && heard.result.Host != nil {
-			assert.Equal(c.t, o, r.Outcome, "%s", story())
-		}
-	case shared.Unknown, shared.Pending:
-		assert.NotZero(c.t, r.Seq, "%s", story())
-	default:
-		assert.Fail(c.t, "an outcome that has no place here", story())
-	}
-}
-
-func (c *chaos) story(key string) string {
-	var b strings.Builder
-	for _, r := range c.said[key] {
-		text, _ := json.Marshal(r.result)
-		fmt.Fprintf(&b, "\n  process %d, lived %t, request %s: %s", r.pid, r.lived, r.order.id, text)
-	}
-	return b.String()
-}
-
-func (c *chaos) evidence() evidence {
-	e := evidence{map[string][]int64{}, map[string]int{}, map[string]journal.Record{}}
-	var state struct {
-		Incidents []struct {
-			ID   int64  `json:"KLINCDT_ID"`
-			Body string `json:"KLINCDT_BODY"`
-		} `json:"incidents"`
-	}
-	text, err := os.ReadFile(filepath.Join(c.ksc.dir, "state.json"))
-	require.NoError(c.t, err)
-	require.NoError(c.t, json.Unmarshal(text, &state))
-	for _, i := range state.Incidents {
-		e.incidents[markOf(i.Body)] = append(e.incidents[markOf(i.Body)], i.ID)
-	}
-	c.readRecord(e)
-	c.readLedger(e)
+	assert.Equal(c.t, c.asked, e.asked, "requests of which something is known")
 	return e
 }
 
-// readRecord counts the orders that KSC has read to their end.
-func (c *chaos) readRecord(e evidence) {
-	f, err := os.Open(c.ksc.at.record)
-	require.NoError(c.t, err)
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 32<<20)
-	for lines.Scan() {
-		var call struct{ Path, Body string }
-		require.NoError(c.t, json.Unmarshal(lines.Bytes(), &call))
-		if !strings.HasSuffix(call.Path, "AddIncident") {
+// wrongInLedger says what is wrong with the record of a request: there is at
+// most one incident for a key, and each outcome is as KSC's state and record
+// bear it out.
+func (c *chaos) wrongInLedger(e *evidence, r journal.Record) string {
+	held := e.incidents[r.Nonce]
+	if len(held) > 1 {
+		return fmt.Sprintf("carried out %d times", len(held))
+	}
+	switch r.Outcome {
+	case shared.Submitted:
+		switch {
+		case !slices.Equal(held, []int64{r.Incident}):
+			return fmt.Sprintf("the ledger says incident %d, and KSC holds %v", r.Incident, held)
+		case e.hosts[r.Incident] != r.HostID:
+			return "the incident is another host's"
+		case !slices.ContainsFunc(e.updates[r.Incident], func(u call) bool { return u.Response == "{}" }):
+			return "submitted, and its second step was never carried out"
+		}
+	case shared.Failed, shared.Cancelled:
+		if len(held) > 0 {
+			return "said not to have happened, and KSC holds it"
+		}
+	case shared.Unknown:
+		if len(held) > 0 {
+			return "unknown, and KSC holds it: recover did not find it"
+		}
+		if !c.mayBeUnknown(e, r) {
+			return "unknown, though its process lived and no answer was lost"
+		}
+	default:
+		return fmt.Sprintf("without an end: %q", r.Outcome)
+	}
+	return ""
+}
+
+// mayBeUnknown says that an answer to the order was lost, that it was written
+// to a connection which KSC had just dropped, or that a process that had it was
+// killed or told to leave after it may have gone out.
+func (c *chaos) mayBeUnknown(e *evidence, r journal.Record) bool {
+	has := 0 // the process that has the request
+	for _, l := range e.lines[r.Seq] {
+		if l.By != "" {
+			has = l.pid()
+		}
+		if l.Event != string(journal.Sending) {
 			continue
 		}
-		var body struct {
-			Data struct {
-				Body string `json:"KLINCDT_BODY"`
-			} `json:"pData"`
+		if p := c.ended[has]; p != nil && (p.killed || p.left) {
+			return true
 		}
-		if json.Unmarshal([]byte(call.Body), &body) == nil {
-			e.written[markOf(body.Data.Body)]++
+		if len(e.adds[r.Nonce]) == 0 && c.droppedAbout(e, l.At) {
+			return true
 		}
 	}
-	require.NoError(c.t, lines.Err())
+	return slices.ContainsFunc(e.adds[r.Nonce], c.answerLost)
 }
 
-// readLedger proves the ledger and reads the claims.
-func (c *chaos) readLedger(e evidence) {
-	dir := filepath.Join(c.ksc.at.state, "ledger")
-	j, err := journal.Open(c.t.Context(), dir, journal.Options{ReadOnly: true})
-	require.NoError(c.t, err)
-	defer j.Close()
-	proof, err := j.Verify(c.t.Context(), nil)
-	require.NoError(c.t, err)
-	require.Empty(c.t, proof.Flaws)
-	for r, err := range j.Records(c.t.Context(), journal.Filter{}) {
-		require.NoError(c.t, err)
-		if r.DuplicateOf == 0 && r.Allowed {
-			_, twice := e.claims[r.IdempotencyKey]
-			require.False(c.t, twice, "two claims under %s", r.IdempotencyKey)
-			e.claims[r.IdempotencyKey] = r
-		}
-	}
-	require.NoError(c.t, filepath.WalkDir(c.ksc.at.state, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		text, err := os.ReadFile(path)
-		for _, secret := range []string{"demo-only", "hunter2"} {
-			assert.False(c.t, bytes.Contains(text, []byte(secret)), "%s holds %s", path, secret)
-		}
-		return err
-	}))
+// droppedAbout says that KSC dropped connections about a time: what is written
+// to one of those it does not read.
+func (c *chaos) droppedAbout(e *evidence, at time.Time) bool {
+	const about = 2 * time.Second
+	near := func(t time.Time) bool { return t.Sub(at).Abs() < about }
+	return slices.ContainsFunc(e.drops, near) || slices.ContainsFunc(c.ksc.stops, func(s outage) bool { return near(s.from) || near(s.to) })
 }
 
-// markOf reads the mark of a body as the protocol describes it: 64 blanks and
-// tabs after the first brace, the highest bit first.
-func markOf(body string) string {
-	if len(body) < 65 || strings.Trim(body[1:65], " \t") != "" {
-		return "none: " + body
+// answerLost says that whoever made the call may not have read its answer, or
+// none that is surely KSC's: a proxy can say 401 and 403 as well.
+func (c *chaos) answerLost(one call) bool {
+	harmless := []string{"delay", "chunked", "drop-after-answer", "no-subcode", "long-as-string", "empty-datetime", "end-session", "swap-cert"}
+	spoils := func(name string) bool { return !slices.Contains(harmless, name) }
+	return one.Incomplete || one.Status != http.StatusOK || slices.ContainsFunc(one.Mischief, spoils) || c.ksc.wasStopping(one.Time)
+}
+
+// wrongInAnswer says what is wrong with a result: what a caller heard is what
+// the ledger has in the end, save that what was not known then may be known
+// now. Whoever gave up in the wait for the ledger has sent nothing, whatever
+// another then did under the same key.
+func wrongInAnswer(r journal.Record, claimed bool, h heard) string {
+	heard := h.result
+	gaveUp := !h.accepted && heard.Error != nil && (heard.Error.Code == shared.Timeout || heard.Error.Code == shared.CancelledCode)
+	if heard.Incident != nil && heard.Incident.ID != fmt.Sprint(r.Incident) {
+		return "names another incident than the ledger"
 	}
-	var n uint64
-	for _, b := range body[1:65] {
-		n <<= 1
-		if b == '\t' {
-			n |= 1
+	if heard.DuplicateOf != "" && heard.DuplicateOf != r.ID.Text() {
+		return "names another request than the ledger"
+	}
+	switch heard.Outcome {
+	case shared.Submitted:
+		if r.Outcome != shared.Submitted || heard.Incident == nil {
+			return "submitted, and not so in the ledger"
 		}
+	case shared.Refused:
+		if !gaveUp {
+			return "refused for another reason than that the time was over: " + heard.Message
+		}
+	case shared.Pending:
+		if heard.Incident == nil {
+			return "pending, and no incident"
+		}
+	case shared.Failed, shared.Cancelled:
+		if claimed && !gaveUp && r.Outcome != shared.Failed && r.Outcome != shared.Cancelled {
+			return "said not to have happened, and not so in the ledger"
+		}
+	case shared.Unknown:
+		if !claimed {
+			return "unknown, and not in the ledger"
+		}
+	default:
+		return "an outcome that has no place here"
 	}
-	return fmt.Sprintf("%016x", n)
+	return ""
+}
+
+// blame tells what is wrong with a request, and its whole story.
+func (c *chaos) blame(e *evidence, key, wrong string) {
+	if wrong == "" {
+		return
+	}
+	const mostStories = 10
+	if e.blamed++; e.blamed > mostStories {
+		assert.Fail(c.t, key+": "+wrong)
+		return
+	}
+	var b strings.Builder
+	r := e.claims[key]
+	fmt.Fprintf(&b, "%s: %s\nthe ledger:\n", key, wrong)
+	for _, l := range e.lines[r.Seq] {
+		fmt.Fprintf(&b, "  %s", l.raw)
+	}
+	fmt.Fprintf(&b, "KSC holds %v:\n", e.incidents[r.Nonce])
+	for _, one := range slices.Concat(e.adds[r.Nonce], e.updates[r.Incident]) {
+		fmt.Fprintf(&b, "  %s\n", one)
+	}
+	b.WriteString("its callers:\n")
+	for _, h := range c.said[key] {
+		result, _ := json.Marshal(h.result)
+		p := c.ended[h.pid]
+		fmt.Fprintf(&b, "  %s, timeout %s, process %d (killed %t, left %t), as %s, accepted %t: %s\n    %s\n",
+			h.order.id, h.order.timeout, h.pid, p.killed, p.left, h.id, h.accepted, result, p.errs)
+	}
+	assert.Fail(c.t, b.String())
 }

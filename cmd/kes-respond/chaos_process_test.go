@@ -9,12 +9,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
-	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/kes-respond/kes-respond/shared"
@@ -35,179 +34,179 @@ func dying() {
 		}
 		if passes--; passes < 0 {
 			syscall.Kill(os.Getpid(), syscall.SIGKILL) //nolint:errcheck // it cannot fail
+			select {}
 		}
 	}
 	os.Exit(run(ctx, s))
 }
 
-// chaosKSC is the emulator over its restarts: the same address, identity,
-// state and record.
-type chaosKSC struct {
-	program, dir, listen string
-	seed                 uint64
-	runs                 int
-	cmd                  *exec.Cmd
-	at                   address
+// death is how a process is ended before its time: by itself at a step of the
+// ledger, or by a signal after a while. The zero death is none.
+type death struct {
+	step   string
+	passes int
+	signal string // as the system calls it: killed, terminated
+	after  time.Duration
 }
 
-func newChaosKSC(t *testing.T, dir string, seed uint64) *chaosKSC {
-	return &chaosKSC{program: build(t, "ksc-emulator", dir), dir: dir, listen: "127.0.0.1:0", seed: seed, at: address{
-		cert: filepath.Join(dir, "ksc.pem"), state: filepath.Join(dir, "state"), record: filepath.Join(dir, "record.jsonl"),
-	}}
+// ended is a process that has ended.
+type ended struct {
+	killed bool // by a signal that it could not, or did not yet, catch
+	left   bool // it was asked to leave, so it need not have read all its lines
+	errs   string
 }
 
-func (k *chaosKSC) start(t *testing.T, mischief string) {
-	t.Helper()
-	k.runs++
-	ready := filepath.Join(k.dir, fmt.Sprintf("ready-%d", k.runs))
-	args := []string{
-		"--listen", k.listen, "--user", "edr-operator", "--password", "demo-only", "--identity", "identity.pem", "--cert-out", "ksc.pem",
-		"--ready-file", ready, "--record", "record.jsonl", "--state-out", "state.json", "--mischief-delay", "2s", "--seed", fmt.Sprint(k.seed),
-	}
-	if k.runs > 1 {
-		args = append(args, "--state-in", "state.json")
-	}
-	if mischief != "" {
-		args = append(args, "--mischief", mischief)
-	}
-	k.cmd = exec.Command(k.program, args...)
-	k.cmd.Dir = k.dir
-	k.cmd.Stderr = os.Stderr
-	require.NoError(t, k.cmd.Start())
-	ended := make(chan struct{})
-	t.Cleanup(func() { k.cmd.Process.Kill() })
-	require.True(t, grows(ready, 1, ended))
-	text, err := os.ReadFile(ready)
-	require.NoError(t, err)
-	k.listen = strings.TrimSpace(string(text))
-	k.at.host, k.at.port, _ = strings.Cut(k.listen, ":")
+// heard is what a caller heard of a request.
+type heard struct {
+	order    chaosOrder
+	pid      int
+	id       string // as it stands in the events; a command makes one up
+	accepted bool
+	result   *shared.Result
 }
 
-func (k *chaosKSC) stop(t *testing.T) {
-	t.Helper()
-	require.NoError(t, k.cmd.Process.Signal(syscall.SIGTERM))
-	require.NoError(t, k.cmd.Wait())
-}
-
-// chaosResult is what a caller heard of a request.
-type chaosResult struct {
-	order  chaosOrder
-	pid    int
-	lived  bool // its process came to its own end
-	result *shared.Result
-}
-
-// process carries out one order as a command, or several as serve, and ends
-// every third process: at a step of the ledger as long as there is one that
-// none was killed at, else at a random moment, by a kill or by asking it to
-// leave.
-func (c *chaos) process(orders []chaosOrder) {
-	kill := c.draw(3) == 0
-	var die string
-	c.mu.Lock()
-	if kill && len(c.steps) > 0 {
-		die = fmt.Sprintf("%s %d", c.steps[0], c.random.IntN(3))
-		c.steps = c.steps[1:]
-	}
-	c.started++
-	c.mu.Unlock()
-
-	cmd, input := c.command(orders)
-	if die != "" {
-		cmd.Path, cmd.Args[0] = os.Args[0], "kes-respond-dying"
-		cmd.Env = append(cmd.Env, dieAt+"="+die, "GORACE=atexit_sleep_ms=0")
-	}
-	cmd.Stdin = strings.NewReader(input)
+// carryOut runs a job's process to its end.
+func (c *chaos) carryOut(j job) {
+	cmd := c.command(j)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	require.NoError(c.t, cmd.Start())
-	pid := cmd.Process.Pid
-	if kill && die == "" {
-		after := time.Duration(c.draw(1500)) * time.Millisecond
-		signal := []os.Signal{syscall.SIGKILL, syscall.SIGTERM}[c.draw(2)]
-		timer := time.AfterFunc(after, func() { cmd.Process.Signal(signal) })
+	if !assert.NoError(c.t, cmd.Start()) {
+		return
+	}
+	p := &ended{left: j.death.signal == "terminated"}
+	if j.death.signal != "" {
+		signal := syscall.SIGKILL
+		if p.left {
+			signal = syscall.SIGTERM
+		}
+		timer := time.AfterFunc(j.death.after, func() { cmd.Process.Signal(signal) })
 		defer timer.Stop()
 	}
 	cmd.Wait() //nolint:errcheck // how it ended is looked at below
-	killed := cmd.ProcessState.Sys().(syscall.WaitStatus).Signaled()
-	c.listen(orders, pid, !killed && !(kill && len(orders) > 1), out.Bytes()) // a serve that has to leave does not read on
-	if kill {
-		c.mu.Lock()
-		c.killed++
-		c.doomed[pid] = true
-		c.mu.Unlock()
+	status, _ := cmd.ProcessState.Sys().(syscall.WaitStatus)
+	p.killed, p.errs = status.Signaled(), errs.String()
+	for _, secret := range []string{chaosPassword, chaosArgument, "panic", "DATA RACE"} {
+		assert.NotContains(c.t, out.String()+p.errs, secret)
 	}
-	require.NotContains(c.t, out.String()+errs.String(), "demo-only")
-	require.NotContains(c.t, out.String()+errs.String(), "hunter2")
-	require.NotContains(c.t, errs.String(), "panic")
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended[cmd.ProcessState.Pid()] = p
+	switch {
+	case p.killed && j.death.step != "":
+		c.died[j.death.step]++
+	case p.killed || p.left && status.ExitStatus() >= 0:
+		c.died[j.death.signal]++
+	}
+	c.listen(j.orders, cmd.ProcessState, p, out.Bytes())
 }
 
 // command is how a caller starts the program.
-func (c *chaos) command(orders []chaosOrder) (cmd *exec.Cmd, input string) {
-	if len(orders) == 1 {
-		o := orders[0]
-		cmd = exec.Command(c.binary, o.task, "--targetHost", o.host, "--hostLookup", "never", "--params", o.params,
-			"--idempotencyKey", o.key, "--timeout", c.form.timeout.String(), "--output", "json")
-	} else {
-		cmd = exec.Command(c.binary, "serve")
-		for _, o := range orders {
-			input += o.line(c.form.timeout) + "\n"
+func (c *chaos) command(j job) *exec.Cmd {
+	args, input := []string{"serve"}, ""
+	switch len(j.orders) {
+	case 0:
+		args = []string{"recover", "--output", "json"}
+	case 1:
+		o := j.orders[0]
+		args = []string{
+			o.task, "--targetHost", o.host, "--hostLookup", "never", "--params", o.params,
+			"--idempotencyKey", o.key, "--timeout", o.timeout, "--output", "json",
 		}
 	}
-	cmd.Env = c.ksc.at.environment()
-	return cmd, input
+	for _, o := range j.orders {
+		input += o.line()
+	}
+	cmd := exec.Command(c.binary, args...)
+	cmd.Env = append(c.ksc.at.environment(), "KES_RESPOND_CONFIG="+c.config)
+	cmd.Stdin = strings.NewReader(input)
+	if j.death.step != "" {
+		cmd.Path, cmd.Args[0] = os.Args[0], "kes-respond-dying"
+		cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%s %d", dieAt, j.death.step, j.death.passes), "GORACE=atexit_sleep_ms=0")
+	}
+	return cmd
 }
 
-// listen takes down what was said of each order. A command makes up the id of
-// its one request.
-func (c *chaos) listen(orders []chaosOrder, pid int, lived bool, out []byte) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	results := map[string]*shared.Result{}
+// listen takes down what was said of each order. Whoever lived to its end has
+// said one result of each; whoever was asked to leave, of each that it had
+// accepted.
+func (c *chaos) listen(orders []chaosOrder, state *os.ProcessState, p *ended, out []byte) {
+	byID := map[string]*heard{}
 	for line := range bytes.Lines(out) {
 		var e shared.Event
-		if err := json.Unmarshal(line, &e); err != nil || e.Result == nil {
-			continue // a line that a kill cut off, or another event
+		if err := json.Unmarshal(line, &e); err != nil {
+			assert.True(c.t, p.killed, "a line that is no event, of a process that lived: %s", line)
+			continue
 		}
 		id := e.ID.Text()
-		if len(orders) == 1 {
-			id = orders[0].id
+		if byID[id] == nil {
+			byID[id] = &heard{id: id}
 		}
-		require.Nil(c.t, results[id], "two results: %s", out)
-		results[id] = e.Result
+		byID[id].accepted = byID[id].accepted || e.Accepted != nil
+		if e.Result != nil {
+			assert.Nil(c.t, byID[id].result, "two results of %s: %s", id, out)
+			byID[id].result = e.Result
+		}
+	}
+	if len(orders) == 0 {
+		return
 	}
 	for _, o := range orders {
-		r := results[o.id]
-		if lived {
-			require.NotNil(c.t, r, "no result for %s: %s", o.id, out)
+		h := byID[o.id]
+		for id := range byID {
+			if len(orders) == 1 && id != "" {
+				h = byID[id]
+			}
 		}
-		if r != nil {
-			c.heard[string(r.Outcome)]++
+		if h == nil {
+			h = &heard{id: o.id}
 		}
-		c.said[o.key] = append(c.said[o.key], chaosResult{o, pid, lived, r})
+		h.order, h.pid = o, state.Pid()
+		if !p.killed && h.result == nil && (!p.left || h.accepted) {
+			assert.Fail(c.t, "no result of "+o.id, "process %d %s\n%s%s", h.pid, state, out, p.errs)
+		}
+		if len(orders) == 1 && h.result != nil && !p.killed {
+			assert.Equal(c.t, h.result.Exit(), state.ExitCode(), "%s", out)
+		}
+		c.said[o.key] = append(c.said[o.key], *h)
 	}
+}
+
+// settle runs recover until a run of it finds out nothing that the one before
+// did not, and counts what was settled.
+func (c *chaos) settle() (settled int) {
+	const mostRuns = 10 // one settles all; the rest show that it has
+	last, said := -1, []byte(nil)
+	for range mostRuns {
+		var n, unknown int
+		n, unknown, said = c.recover()
+		settled += n - unknown
+		if n == unknown && unknown == last {
+			return settled
+		}
+		last = unknown
+	}
+	require.Fail(c.t, "recover comes to no end", "the last time it said: %.2000s", said)
+	return settled
 }
 
 // recover settles what is in doubt; unknown counts what it could find out
 // nothing of.
-func (c *chaos) recover() (settled, unknown int) {
+func (c *chaos) recover() (all, unknown int, said []byte) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, c.binary, "recover", "--output", "json")
-	cmd.Env = c.ksc.at.environment()
+	cmd.Env = append(c.ksc.at.environment(), "KES_RESPOND_CONFIG="+c.config)
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
 	out, err := cmd.Output()
-	code := cmd.ProcessState.ExitCode()
-	require.True(c.t, err == nil || code == shared.ExitUnknown || code == shared.ExitPending, "recover: %d %s%s", code, out, errs.String())
+	require.True(c.t, err == nil || cmd.ProcessState.ExitCode() == shared.ExitUnknown, "recover: %v %s%s", err, out, errs.String())
 	for line := range bytes.Lines(out) {
 		var e shared.Event
 		require.NoError(c.t, json.Unmarshal(line, &e))
-		settled++
-		c.last = out
+		all++
 		if e.Result.Outcome == shared.Unknown {
 			unknown++
 		}
 	}
-	return settled, unknown
+	return all, unknown, out
 }

@@ -4,12 +4,16 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"text/tabwriter"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -19,49 +23,58 @@ import (
 // long one is make chaos.
 type chaosForm struct {
 	requests  int
-	processes int           // at a time
-	phases    int           // each with an emulator of its own, started with the state of the one before
-	timeout   time.Duration // of a request
+	processes int      // at a time
+	lives     int      // of KSC, each with mischief of its own
+	timeouts  []string // of requests
 }
 
 // TestChaos runs real processes, ten at a time, against an emulator that is
-// full of mischief and is restarted with its state, kills them at random moments
-// and at each step that the ledger names, has recover settle what is in doubt,
-// and holds KSC's state, its record, the ledger and what callers heard against
-// each other. KES_RESPOND_CHAOS=N asks for N requests, KES_RESPOND_SEED for the
-// randomness of an earlier run.
+// full of mischief and is restarted under them with its state, kills them at
+// random moments and inside the ledger, has recover settle what is in doubt, and
+// holds KSC's state and record, the ledger and what callers heard against each
+// other. KES_RESPOND_CHAOS=N asks for N requests, KES_RESPOND_SEED for the plan
+// of an earlier run; what the clock makes of a plan differs from run to run.
+// -artifacts keeps the ledger and the record.
 func TestChaos(t *testing.T) {
-	form := chaosForm{requests: 240, processes: 10, phases: 3, timeout: 12 * time.Second}
+	form := chaosForm{requests: 420, processes: 10, lives: 5, timeouts: []string{"3s", "5s", "8s"}}
 	if n, err := strconv.Atoi(os.Getenv("KES_RESPOND_CHAOS")); err == nil {
-		form = chaosForm{requests: n, processes: 10, phases: 8, timeout: 40 * time.Second}
+		form = chaosForm{requests: n, processes: 10, lives: max(6, n/250), timeouts: []string{"3s", "8s", "20s", "45s"}}
 	}
 	seed, err := strconv.ParseUint(os.Getenv("KES_RESPOND_SEED"), 10, 64)
 	if err != nil {
 		seed = rand.Uint64()
 	}
 	t.Logf("KES_RESPOND_SEED=%d", seed)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the plan of this run: KES_RESPOND_SEED=%d KES_RESPOND_CHAOS=%d", seed, form.requests)
+		}
+	})
 	c := newChaos(t, form, seed)
 	began := time.Now()
-	orders := c.orders()
-	for phase := range form.phases {
-		c.ksc.start(t, c.mischief(phase))
-		c.run(orders[phase*len(orders)/form.phases : (phase+1)*len(orders)/form.phases])
-		c.ksc.stop(t)
-	}
-	c.ksc.start(t, "")
+	c.run()
+	c.dieEverywhere()
+	c.ksc.restart(t, "")
 	settled := c.settle()
 	c.ksc.stop(t)
-	c.check()
-	t.Logf("%d requests under %d keys, %d processes, %d of them killed or told to leave, %d restarts of KSC, %d requests settled by recover, %s\nheard: %v\nin the ledger: %v",
-		form.requests, c.keys, c.started, c.killed, form.phases, settled, time.Since(began).Round(time.Second), c.heard, c.known)
+	e := c.check()
+	t.Log(c.summary(e, settled, time.Since(began)))
 }
 
-// order is one request as a caller means it. Several share a key.
-type chaosOrder struct{ id, key, task, host, params string }
+// order is one request as a caller means it. Several share a key, and are the
+// same in all but id and timeout.
+type chaosOrder struct{ id, key, task, host, params, timeout string }
 
-func (o chaosOrder) line(timeout time.Duration) string {
-	return fmt.Sprintf(`{"id":%q,"idempotencyKey":%q,"task":%q,"targetHost":%q,"hostLookup":"never","params":%s,"timeout":%q}`,
-		o.id, o.key, o.task, o.host, o.params, timeout)
+func (o chaosOrder) line() string {
+	return fmt.Sprintf(`{"id":%q,"idempotencyKey":%q,"task":%q,"targetHost":%q,"hostLookup":"never","params":%s,"timeout":%q}`+"\n",
+		o.id, o.key, o.task, o.host, o.params, o.timeout)
+}
+
+// job is one process: a command with one order, a serve with several, or
+// recover with none.
+type job struct {
+	orders []chaosOrder
+	death  death
 }
 
 type chaos struct {
@@ -69,132 +82,148 @@ type chaos struct {
 	form   chaosForm
 	ksc    *chaosKSC
 	binary string // as it is shipped
+	config string
+	random *rand.Rand // of the plan, which is drawn before anything runs
 	keys   int
+	asked  int // requests handed to processes
 
-	mu              sync.Mutex
-	random          *rand.Rand
-	steps           []string // at which a process is still to be killed
-	said            map[string][]chaosResult
-	started, killed int
-	heard, known    map[string]int
-	doomed          map[int]bool // the processes that were killed, or may have been
-	last            []byte       // what the last recover said
+	mu    sync.Mutex
+	said  map[string][]heard // by key
+	ended map[int]*ended     // by pid
+	died  map[string]int     // by step of the ledger, or by signal
 }
 
 func newChaos(t *testing.T, form chaosForm, seed uint64) *chaos {
-	dir := t.TempDir()
+	dir, err := filepath.Abs(t.ArtifactDir())
+	require.NoError(t, err)
+	config := filepath.Join(dir, "config.yaml")
+	require.NoError(t, os.WriteFile(config, []byte("ledger: {anchorFile: anchor}\n"), 0o600))
 	return &chaos{
-		t: t, form: form, ksc: newChaosKSC(t, dir, seed), binary: build(t, "kes-respond", dir), random: rand.New(rand.NewPCG(seed, 1)),
-		// "install" and what follows come with a larger index, "sealed" and "pruned" with a larger ledger: rare here.
-		steps: []string{"append", "appended", "indexed", "sync", "synced", "append", "appended", "indexed"},
-		said:  map[string][]chaosResult{}, heard: map[string]int{}, known: map[string]int{}, doomed: map[int]bool{},
+		t: t, form: form, ksc: newChaosKSC(t, dir, seed), config: config, binary: build(t, "kes-respond", t.TempDir()),
+		random: rand.New(rand.NewPCG(seed, 1)), said: map[string][]heard{}, ended: map[int]*ended{}, died: map[string]int{},
 	}
 }
 
-// orders draws the requests: a few tasks of each kind of effect on some tens of
-// hosts, a third of them under a key that another has.
+// orders draws the requests: tasks of each kind of effect on some tens of
+// hosts. Every third repeats one of before, most often a recent one.
 func (c *chaos) orders() []chaosOrder {
 	const file = `{"md5hash":"","sha256hash":"","path":"C:\\a\\%d.exe"}`
-	var first []chaosOrder
-	var all []chaosOrder
+	var first, all []chaosOrder
 	for i := range c.form.requests {
-		id := fmt.Sprintf("r%d", i)
-		if n := len(first); n > 0 && c.random.IntN(3) == 0 {
-			again := first[max(0, n-1-c.random.IntN(min(n, 30)))]
-			again.id = id
-			all = append(all, again)
-			continue
+		o := chaosOrder{key: fmt.Sprintf("key-%d", i), host: fmt.Sprintf("host-%d", c.random.IntN(40))}
+		switch n := len(first); {
+		case n > 0 && c.random.IntN(4) == 0:
+			o = first[max(0, n-1-c.random.IntN(12))]
+		case n > 0 && c.random.IntN(12) == 0:
+			o = first[c.random.IntN(n)]
+		default:
+			switch c.random.IntN(5) {
+			case 0, 1:
+				o.task, o.params = "isolateHost", fmt.Sprintf(`{"action":%d}`, c.random.IntN(2))
+			case 2:
+				o.task, o.params = "deleteFile", fmt.Sprintf(file, i)
+			case 3:
+				o.task, o.params = "getFile", fmt.Sprintf(file, i)
+			case 4:
+				o.task, o.params = "startProcess", fmt.Sprintf(`{"executablePath":"C:\\a\\%d.exe","arguments":"--token=%s"}`, i, chaosArgument)
+			}
+			first = append(first, o)
 		}
-		o := chaosOrder{id: id, key: "key-" + id, host: fmt.Sprintf("host-%d", c.random.IntN(40))}
-		switch c.random.IntN(5) {
-		case 0, 1:
-			o.task, o.params = "isolateHost", fmt.Sprintf(`{"action":%d}`, c.random.IntN(2))
-		case 2:
-			o.task, o.params = "deleteFile", fmt.Sprintf(file, i)
-		case 3:
-			o.task, o.params = "getFile", fmt.Sprintf(file, i)
-		case 4:
-			o.task, o.params = "startProcess", fmt.Sprintf(`{"executablePath":"C:\\a\\%d.exe","arguments":"--token=hunter2"}`, i)
-		}
-		first = append(first, o)
+		o.id, o.timeout = fmt.Sprintf("r%d", i), c.form.timeouts[c.random.IntN(len(c.form.timeouts))]
 		all = append(all, o)
 	}
-	c.keys = len(first)
+	c.keys, c.asked = len(first), len(all)
 	return all
 }
 
-// mischief is what KSC does in a phase: over the phases every knob has its
-// turn at ten per cent, a few at a time, for all at once would let nothing
-// through. No login is refused: that would end the run for the ten minutes that
-// it is remembered.
-func (c *chaos) mischief(phase int) string {
-	sets := []string{
-		"drop-before-store=0.1,drop-after-store=0.1,delay=0.1," + besidesLogin("end-session"),
-		"store-late=0.1,truncate=0.1,status-503=0.1,chunked=0.1",
-		"html=0.1,starting=0.1,drop-after-answer=0.1,long-as-string=0.1," + besidesLogin("no-client"),
-		"gzip-broken=0.1,unavailable=0.1,empty=0.1,no-subcode=0.1,empty-datetime=0.1",
-		"wrong-type=0.1,limit=0.1,drop-after-store=0.1,unknown-error@HostGroup.UpdateIncident=0.1",
-		"logon-failed@HostGroup.AddIncident=0.1,web-token@HostGroup.FindIncidents=0.1,drop-before-store=0.1,store-late=0.1",
-		"never@HostGroup.AddIncident=0.1,huge@HostGroup.FindIncidents=0.1,unknown-error@HostGroup.AddIncident=0.1",
-		"swap-cert=0.1,drop-after-store=0.1,truncate=0.1",
-	}
-	if c.form.phases < len(sets) { // the short form draws
-		return sets[(phase*3+c.random.IntN(3))%len(sets)]
-	}
-	return sets[phase%len(sets)]
-}
-
-// besidesLogin is a knob at ten per cent in every call but the login.
-func besidesLogin(knob string) string {
-	var all []string
-	for _, method := range []string{"HostGroup.AddIncident", "HostGroup.UpdateIncident", "HostGroup.FindIncidents", "ChunkAccessor.GetItemsChunk"} {
-		all = append(all, knob+"@"+method+"=0.1")
-	}
-	return strings.Join(all, ",")
-}
-
-// run has the processes carry out a part of the orders.
-func (c *chaos) run(orders []chaosOrder) {
-	batches := make(chan []chaosOrder)
-	var all sync.WaitGroup
-	for range c.form.processes {
-		all.Go(func() {
-			for b := range batches {
-				c.process(b)
-			}
-		})
-	}
+// plan deals the orders to processes. Every third process dies, and now and
+// then one recovers what others left.
+func (c *chaos) plan() (jobs []job) {
+	orders := c.orders()
+	steps := 0
 	for len(orders) > 0 {
 		n := 1
-		if c.draw(3) == 0 {
-			n = min(len(orders), 5+c.draw(20)) // a serve
+		switch draw := c.random.IntN(30); {
+		case draw == 0:
+			n = 0
+		case draw < 10:
+			n = min(len(orders), 5+c.random.IntN(20))
 		}
-		batches <- orders[:n]
+		j := job{orders: orders[:n]}
 		orders = orders[n:]
+		switch after := time.Duration(c.random.IntN(1500)) * time.Millisecond; c.random.IntN(12) {
+		case 0:
+			j.death = death{signal: "killed", after: after}
+		case 1:
+			j.death = death{signal: "terminated", after: after}
+		case 2, 3:
+			j.death = death{step: everyday[steps%len(everyday)], passes: c.random.IntN(4 * max(1, n))}
+			steps++
+		}
+		jobs = append(jobs, j)
 	}
-	close(batches)
+	return jobs
+}
+
+// run carries out the plan. KSC is restarted while processes talk to it.
+func (c *chaos) run() {
+	jobs, mischief := c.plan(), c.mischief()
+	slots := make(chan struct{}, c.form.processes)
+	var all sync.WaitGroup
+	life := -1
+	for i, j := range jobs {
+		if now := i * c.form.lives / len(jobs); now > life {
+			life = now
+			c.ksc.restart(c.t, mischief[life])
+		}
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			c.carryOut(j)
+		})
+	}
 	all.Wait()
 }
 
-func (c *chaos) draw(n int) int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.random.IntN(n)
+// dieEverywhere kills at the everyday steps that the plan has missed.
+func (c *chaos) dieEverywhere() {
+	for i, step := range everyday {
+		for try := 0; c.died[step] == 0; try++ {
+			require.Less(c.t, try, 20, "nobody dies at %s", step)
+			id := fmt.Sprintf("last-%d-%d", i, try)
+			c.carryOut(job{
+				orders: []chaosOrder{{id, "key-" + id, "isolateHost", "host-1", `{"action":1}`, "8s"}},
+				death:  death{step: step},
+			})
+			c.keys++
+			c.asked++
+		}
+	}
 }
 
-// settle runs recover until a run of it finds nothing to do but what it had
-// found to be unknown before.
-func (c *chaos) settle() (settled int) {
-	last := -1
-	for range 10 {
-		n, unknown := c.recover()
-		settled += n
-		if n-unknown == 0 && unknown == last {
-			return settled - unknown
+// summary is the table that make chaos shows.
+func (c *chaos) summary(e *evidence, settled int, took time.Duration) string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	row := func(name string, value any) { fmt.Fprintf(w, "\n  %s\t%v", name, value) }
+	counts := func(m map[string]int) string {
+		var all []string
+		for _, k := range slices.Sorted(maps.Keys(m)) {
+			all = append(all, fmt.Sprintf("%s %d", k, m[k]))
 		}
-		settled -= unknown
-		last = unknown
+		return strings.Join(all, ", ")
 	}
-	require.Fail(c.t, "recover comes to no end", "the last time it said: %s", c.last)
-	return 0
+	row("requests", fmt.Sprintf("%d under %d keys", e.asked, c.keys))
+	row("processes", fmt.Sprintf("%d, %d at a time", len(c.ended), c.form.processes))
+	row("killed", counts(c.died))
+	row("restarts of KSC", c.ksc.runs-1)
+	row("calls at KSC", e.calls)
+	row("mischief", counts(e.mischief))
+	row("results heard", counts(e.heard))
+	row("in the ledger", counts(e.known))
+	row("incidents", len(e.incidents))
+	row("settled by recover", settled)
+	row("duration", took.Round(time.Second))
+	w.Flush()
+	return b.String()
 }
