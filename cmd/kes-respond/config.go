@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/kes-respond/kes-respond/shared"
@@ -20,7 +21,7 @@ type configFile struct {
 	DefaultServer string                `json:"defaultServer"`
 	Policy        string                `json:"policy"`
 	Ledger        ledgerFile            `json:"ledger"`
-	Mark          *bool                 `json:"markIncidents"`
+	Mark          *bool                 `json:"markIncidents"` // nil: yes
 	Resend        bool                  `json:"resendAfterSearch"`
 	path          string
 }
@@ -141,7 +142,7 @@ func (c configFile) sense() []shared.Violation {
 	for name, s := range c.Servers {
 		look(shared.Pointer("servers", name), s)
 	}
-	return append(found, c.Ledger.sense()...)
+	return append(found, c.Ledger.sense(runtime.GOOS)...)
 }
 
 // rooted makes relative paths start in the file's own folder.
@@ -150,13 +151,22 @@ func (c configFile) rooted(path string) (configFile, error) {
 	if err != nil {
 		return c, err
 	}
-	c.serverFile = c.from(filepath.Dir(full))
-	c.Ledger = c.Ledger.from(filepath.Dir(full))
-	if c.Policy != "" && !filepath.IsAbs(c.Policy) {
-		c.Policy = filepath.Join(filepath.Dir(full), c.Policy)
-	}
+	folder := filepath.Dir(full)
+	c.serverFile = c.from(folder)
 	for name, s := range c.Servers {
-		c.Servers[name] = s.from(filepath.Dir(full))
+		c.Servers[name] = s.from(folder)
 	}
+	c.Policy = rootedIn(folder, c.Policy)
+	c.Ledger.Directory = rootedIn(folder, c.Ledger.Directory)
+	c.Ledger.AnchorFile = rootedIn(folder, c.Ledger.AnchorFile)
 	return c, nil
+}
+
+// rootedIn makes a relative path start in a folder: the one that a SIEM starts
+// us in is anyone's guess.
+func rootedIn(folder, path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(folder, path)
 }

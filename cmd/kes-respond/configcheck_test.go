@@ -35,22 +35,22 @@ func jsonNames(of reflect.Type) []string {
 }
 
 // TestConfigSchemaAndStructAreOne holds both ways: what the schema names is
-// decoded, and what is decoded the schema names, at both levels.
+// decoded, and what is decoded the schema names, at each level.
 func TestConfigSchemaAndStructAreOne(t *testing.T) {
 	var s struct {
 		Properties map[string]json.RawMessage
 	}
-	data, ok := manifest.Schema("config")
-	require.True(t, ok)
-	require.NoError(t, json.Unmarshal(data, &s))
-	assert.ElementsMatch(t, jsonNames(reflect.TypeFor[configFile]()), slices.Collect(maps.Keys(s.Properties)))
 	var servers struct {
 		AdditionalProperties struct{ Properties map[string]any }
 	}
-	require.NoError(t, json.Unmarshal(s.Properties["servers"], &servers))
-	assert.ElementsMatch(t, jsonNames(reflect.TypeFor[serverFile]()), slices.Collect(maps.Keys(servers.AdditionalProperties.Properties)))
 	var ledger struct{ Properties map[string]any }
+	data, ok := manifest.Schema("config")
+	require.True(t, ok)
+	require.NoError(t, json.Unmarshal(data, &s))
+	require.NoError(t, json.Unmarshal(s.Properties["servers"], &servers))
 	require.NoError(t, json.Unmarshal(s.Properties["ledger"], &ledger))
+	assert.ElementsMatch(t, jsonNames(reflect.TypeFor[configFile]()), slices.Collect(maps.Keys(s.Properties)))
+	assert.ElementsMatch(t, jsonNames(reflect.TypeFor[serverFile]()), slices.Collect(maps.Keys(servers.AdditionalProperties.Properties)))
 	assert.ElementsMatch(t, jsonNames(reflect.TypeFor[ledgerFile]()), slices.Collect(maps.Keys(ledger.Properties)))
 }
 
@@ -70,8 +70,10 @@ func TestConfigSchemaAndProgramAgree(t *testing.T) {
 		`true`, `false`, `1`, `0`, `65535`, `65536`, `13299.0`, `1.5`, `-1`, `""`, `"a"`, `"1"`, `"65535"`, `"65536"`, `"0"`, `"01"`, `"False"`, `"false"`, `"True"`, `"ksc.example"`,
 		`"10.0.0.1"`, `"fe80::1%eth0"`, `"::1"`, `"a:1"`, `"a b"`, `"a/b"`, `"a\u0007b"`, `"a\"b"`, `[]`, `[1]`, `["a"]`, `["/a","b"]`, `["False"]`, `[false]`, `{}`, `{"a":1}`,
 		`{"a":{"kscHost":"a","kscUser":"b"}}`, `{"a":{"kscHost":"a"}}`, `{"a":{"kscHost":"a","kscUser":"b","kscport":1}}`, `{"a b":{"kscHost":"a","kscUser":"b"}}`,
-		`{"directory":"/a"}`, `{"group":true}`, `{"group":1}`, `{"keepFor":"9600h"}`, `{"keepFor":24}`, `{"keepFor":"a day"}`, `{"maxMegabytes":64}`, `{"maxMegabytes":63}`, `{"maxMegabytes":64.5}`,
-		`{"duplicateWindow":"0s"}`, `{"duplicateWindow":"24h"}`, `{"duplicateWindow":"-1s"}`, `{"anchorFile":"/a"}`, `{"anchorFile":""}`, `{"directory":"/a","Group":true}`,
+		`{"directory":"a"}`, `{"directory":""}`, `{"group":true}`, `{"group":1}`, `{"keepFor":"9600h"}`, `{"keepFor":"24"}`, `{"keepFor":24}`, `{"keepFor":"-48h"}`,
+		`{"maxMegabytes":64}`, `{"maxMegabytes":64.0}`, `{"maxMegabytes":64.5}`, `{"maxMegabytes":63}`, `{"maxMegabytes":1048577}`, `{"maxMegabytes":"64"}`,
+		`{"duplicateWindow":"0s"}`, `{"duplicateWindow":"5m"}`, `{"duplicateWindow":"off"}`, `{"duplicateWindow":0}`, `{"anchorFile":"a\u0007"}`, `{"anchorFile":"a"}`,
+		`{"Directory":"a"}`, `{"directory":"a","off":true}`,
 		`"` + strings.Repeat("a", 33) + `"`, `"` + strings.Repeat("a", 257) + `"`, `"` + strings.Repeat("a", 4097) + `"`,
 	}
 	path := configured(t, "")

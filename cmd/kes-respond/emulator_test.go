@@ -117,6 +117,22 @@ func waitSize(ts *testscript.TestScript, name string, size int64) {
 	}
 }
 
+// waitText waits until a file holds a text: "waittext accepted events".
+func waitText(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: waittext TEXT FILE")
+	}
+	path := ts.MkAbs(args[1])
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) { // a file has no condition to wait for
+		if text, err := os.ReadFile(path); err == nil && strings.Contains(string(text), args[0]) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s does not hold %q", args[1], args[0])
+		}
+	}
+}
+
 // connect sets the environment of the help page from the emulator's ready
 // file and certificate: "connect ready ksc.pem".
 func connect(ts *testscript.TestScript, neg bool, args []string) {

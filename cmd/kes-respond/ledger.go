@@ -3,10 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"os"
-	"os/user"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -16,174 +13,149 @@ import (
 	"github.com/kes-respond/kes-respond/shared"
 )
 
-// ledgerFile is "ledger" in a configuration. Nothing in it, and no flag or
-// variable, switches the ledger off.
+// ledgerFile is what the configuration says of the ledger.
 type ledgerFile struct {
-	Directory       string           `json:"directory"`
-	Group           bool             `json:"group"`
-	KeepFor         shared.Duration  `json:"keepFor"`
-	MaxMegabytes    int64            `json:"maxMegabytes"`
-	DuplicateWindow *shared.Duration `json:"duplicateWindow"`
-	AnchorFile      string           `json:"anchorFile"`
-	AnchorSyslog    bool             `json:"anchorSyslog"`
+	Directory       string  `json:"directory"`
+	Group           bool    `json:"group"`
+	KeepFor         string  `json:"keepFor"`
+	MaxMegabytes    float64 `json:"maxMegabytes"` // a whole number, however JSON writes it
+	DuplicateWindow string  `json:"duplicateWindow"`
+	AnchorFile      string  `json:"anchorFile"`
+	AnchorSyslog    bool    `json:"anchorSyslog"`
 }
 
-// The bounds of what a configuration may say of the ledger.
+// The bounds of what may be configured. A key that is forgotten within a day
+// protects nobody; an answer older than a day is no duplicate's.
 const (
-	leastKeepFor = 24 * time.Hour
-	mostWindow   = 24 * time.Hour
+	leastKept     = 24 * time.Hour
+	longestWindow = 24 * time.Hour
 )
 
 // sense names what the schema cannot.
-func (l ledgerFile) sense() []shared.Violation {
+func (l ledgerFile) sense(system string) []shared.Violation {
 	var found []shared.Violation
 	add := func(name, message string) {
 		found = append(found, shared.Violation{Pointer: shared.Pointer("ledger", name), Message: message})
 	}
-	if l.KeepFor != 0 && time.Duration(l.KeepFor) < leastKeepFor {
-		add("keepFor", "must be at least 24h")
+	if d, err := span(l.KeepFor); err != nil || l.KeepFor != "" && d < leastKept {
+		add("keepFor", "must be a time of at least 24h that can be counted, such as 9600h")
 	}
-	if w := l.DuplicateWindow; w != nil && (*w < 0 || time.Duration(*w) > mostWindow) {
-		add("duplicateWindow", "must lie from 0s, which switches it off, to 24h")
+	if d, err := span(l.DuplicateWindow); err != nil || d > longestWindow {
+		add("duplicateWindow", "must be a time of at most 24h, such as 5m; 0s is never")
 	}
-	if l.AnchorSyslog && !hasSyslog {
-		add("anchorSyslog", "there is no syslog on this system; use anchorFile")
+	if l.AnchorSyslog && system == "windows" {
+		add("anchorSyslog", "cannot be had on Windows, which has no syslog; use anchorFile")
 	}
 	return found
 }
 
-func (l ledgerFile) from(folder string) ledgerFile {
-	for _, path := range []*string{&l.Directory, &l.AnchorFile} {
-		if *path != "" && !filepath.IsAbs(*path) {
-			*path = filepath.Join(folder, *path)
-		}
+func span(text string) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
 	}
-	return l
+	return time.ParseDuration(text)
 }
 
-// open is how the ledger is opened when it is first needed.
-func (l ledgerFile) open(s surroundings) func(context.Context) (*journal.Journal, error) {
-	return func(ctx context.Context) (*journal.Journal, error) {
-		dir, err := l.directory(s)
-		if err != nil {
-			return nil, err
-		}
-		return journal.Open(ctx, dir, l.options(s))
-	}
+// ledger is where the ledger is and how it is kept.
+type ledger struct {
+	from    surroundings
+	file    ledgerFile
+	options journal.Options // without the user, who is not asked for before it is opened
 }
 
-func (l ledgerFile) options(s surroundings) journal.Options {
+func (l ledgerFile) ledger(s surroundings) ledger {
+	// sense has seen both.
+	keep, _ := span(l.KeepFor)
+	window, _ := span(l.DuplicateWindow)
+	if l.DuplicateWindow != "" && window == 0 {
+		window = -1 // never; 0 is the default
+	}
 	o := journal.Options{
-		User: osUser(), PID: os.Getpid(), Group: l.Group, Step: s.step,
-		KeepFor: time.Duration(l.KeepFor), MaxBytes: l.MaxMegabytes << 20,
+		PID: s.pid, Group: l.Group, KeepFor: keep, DuplicateWindow: window,
+		MaxBytes: int64(l.MaxMegabytes) << 20, Step: s.step,
 	}
-	if w := l.DuplicateWindow; w != nil {
-		if o.DuplicateWindow = time.Duration(*w); *w == 0 {
-			o.DuplicateWindow = -1
-		}
+	if a := newAnchor(l); a != nil {
+		o.Anchor = a
 	}
-	if l.AnchorFile != "" || l.AnchorSyslog {
-		o.Anchor = &anchor{file: l.AnchorFile, syslog: l.AnchorSyslog}
-	}
-	return o
+	return ledger{s, l, o}
 }
 
-// osUser is who runs this process. It goes by the system's own list, never by
-// the environment.
-func osUser() string {
-	if u, err := user.Current(); err == nil && u.Username != "" {
-		return u.Username
+// open opens the ledger for requests, and makes it where there is none.
+func (l ledger) open(ctx context.Context) (*journal.Journal, error) {
+	dir, who, err := l.place()
+	if err != nil {
+		return nil, err
 	}
-	return fmt.Sprintf("uid %d", os.Getuid())
+	o := l.options
+	o.User = who.name
+	return journal.Open(ctx, dir, o)
 }
 
-// directory is where the ledger lies: as configured, or in the standard place.
-func (l ledgerFile) directory(s surroundings) (string, error) {
-	if l.Directory != "" {
-		return l.Directory, nil
+// read opens the ledger to look at it, and changes nothing.
+func (l ledger) read(ctx context.Context) (*journal.Journal, error) {
+	dir, _, err := l.place()
+	if err != nil {
+		return nil, err
 	}
-	dir := standardPlace(runtime.GOOS, os.Geteuid() == 0, s.getenv)
-	if dir == "" {
-		return "", &journal.Error{
-			Kind: journal.Place, Message: "there is no standard place for the ledger: this user has no home directory",
-			Assistance: "Set ledger.directory in the configuration.",
-		}
-	}
-	return filepath.Join(dir, "ledger"), nil
+	return journal.Open(ctx, dir, journal.Options{Group: l.options.Group, ReadOnly: true})
 }
 
-// standardPlace is the folder for what a program keeps; "" where there is none.
-// systemd's StateDirectory= comes first, as it is given for this very program.
-func standardPlace(system string, root bool, getenv func(string) string) string {
-	if dir, _, _ := strings.Cut(getenv("STATE_DIRECTORY"), ":"); filepath.IsAbs(dir) && system == "linux" {
-		return dir
+// place is the configured directory, else the system's standard one.
+func (l ledger) place() (string, account, error) {
+	who := l.from.account()
+	if l.file.Directory != "" {
+		return l.file.Directory, who, nil
 	}
+	dir, err := standardPlace(runtime.GOOS, who, l.from.getenv)
+	return dir, who, err
+}
+
+// standardPlace is where a system keeps what programs remember. No variable
+// switches the ledger off: at most another user's place is named, which the
+// ledger refuses.
+func standardPlace(system string, who account, getenv func(string) string) (string, error) {
 	const name = "kes-respond"
-	under := func(base string, steps ...string) string {
-		if !filepath.IsAbs(base) {
-			return ""
-		}
-		return filepath.Join(append(append([]string{base}, steps...), name)...)
+	home := who.home
+	if h := getenv("HOME"); h != "" && system != "windows" {
+		home = h
 	}
+	state, _, _ := strings.Cut(getenv("STATE_DIRECTORY"), ":") // systemd's; a list
+	xdg := getenv("XDG_STATE_HOME")
 	switch {
 	case system == "windows":
-		return firstOf(under(getenv("LocalAppData")), under(getenv("ProgramData")))
-	case system == "darwin" && !root:
-		return under(home(getenv), "Library", "Application Support")
-	case root:
-		return "/var/lib/" + name
+		for _, variable := range []string{"LocalAppData", "ProgramData"} {
+			if folder := getenv(variable); folder != "" {
+				return filepath.Join(folder, name, "ledger"), nil
+			}
+		}
+	case state != "":
+		return filepath.Join(state, "ledger"), nil
+	case who.root:
+		return filepath.Join("/var/lib", name, "ledger"), nil
+	case system == "darwin" && home != "":
+		return filepath.Join(home, "Library", "Application Support", name, "ledger"), nil
+	case system != "darwin" && filepath.IsAbs(xdg): // by its standard a relative one does not count
+		return filepath.Join(xdg, name, "ledger"), nil
+	case system != "darwin" && home != "":
+		return filepath.Join(home, ".local", "state", name, "ledger"), nil
 	}
-	return firstOf(under(getenv("XDG_STATE_HOME")), under(home(getenv), ".local", "state"))
+	return "", &journal.Error{
+		Kind: journal.Place, Message: "there is no place for the ledger: this user has no home folder",
+		Assistance: "Set ledger.directory in the configuration to a directory of this user's own, on a disk of this machine.",
+	}
 }
 
-func home(getenv func(string) string) string {
-	if dir := getenv("HOME"); filepath.IsAbs(dir) {
-		return dir
-	}
-	u, err := user.Current()
+// noLedger says that nothing of a ledger is in a directory, or that there is no
+// such directory: nobody has sent anything from here yet.
+func noLedger(dir string) bool {
+	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return ""
+		return errors.Is(err, os.ErrNotExist)
 	}
-	return u.HomeDir
-}
-
-func firstOf(texts ...string) string {
-	for _, t := range texts {
-		if t != "" {
-			return t
+	for _, e := range entries {
+		if n := e.Name(); n == "key" || n == "index" || strings.HasPrefix(n, "ledger-") {
+			return false
 		}
 	}
-	return ""
-}
-
-// anchor gets the head of the ledger's chain, outside of its directory.
-type anchor struct {
-	file   string
-	syslog bool
-	to     []io.Writer // opened with the first line
-}
-
-// Write writes a line to each place that it has. A place that fails does not
-// keep it from the others.
-func (a *anchor) Write(line []byte) (int, error) {
-	var errs []error
-	if a.to == nil {
-		if a.file != "" {
-			f, err := openAnchor(a.file)
-			if errs = append(errs, err); err == nil {
-				a.to = append(a.to, f)
-			}
-		}
-		if a.syslog {
-			w, err := openSyslog()
-			if errs = append(errs, err); err == nil {
-				a.to = append(a.to, w)
-			}
-		}
-	}
-	for _, w := range a.to {
-		_, err := w.Write(line)
-		errs = append(errs, err)
-	}
-	return len(line), errors.Join(errs...)
+	return true
 }

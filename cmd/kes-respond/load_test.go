@@ -85,7 +85,8 @@ func serveMany(t *testing.T, program string, at address, name string, n int) int
 	return usage.Maxrss
 }
 
-// environment is that of the help page, and nothing of ours beside it.
+// environment is that of the help page, and nothing of ours beside it save a
+// place for a ledger of its own.
 func (a address) environment() []string {
 	return []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"),

@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"os/user"
+	"strconv"
 	"syscall"
 
 	"github.com/kes-respond/kes-respond/shared/rpc"
@@ -25,11 +27,38 @@ type surroundings struct {
 	in         io.Reader
 	out, err   io.Writer
 	getenv     func(string) string
-	process    rpc.Process  // what a go-plugin plugin has to change of its process
-	executable string       // resolved path of the binary; "" where unknown
-	policy     string       // the policy that always counts, where it is there
-	terminal   bool         // out is a terminal
-	step       func(string) // of the ledger, see journal.Options; nil outside of tests
+	process    rpc.Process // what a go-plugin plugin has to change of its process
+	executable string      // resolved path of the binary; "" where unknown
+	policy     string      // the policy that always counts, where it is there
+	terminal   bool        // out is a terminal
+	account    func() account
+	pid        int
+	step       func(string) // told of each step of the ledger, see journal.Options; nil outside of tests
+}
+
+// account is the user of the operating system who runs the program.
+type account struct {
+	name string
+	root bool   // of Unix
+	home string // "" where the system knows of none
+}
+
+// whoRuns asks the system. A name from the environment would be anyone's, and
+// this one goes into the ledger.
+func whoRuns() account {
+	uid := os.Getuid()
+	if uid < 0 { // Windows
+		u, err := user.Current()
+		if err != nil {
+			return account{name: "unknown"}
+		}
+		return account{name: u.Username, home: u.HomeDir}
+	}
+	a := account{name: "uid " + strconv.Itoa(uid), root: uid == 0}
+	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
+		a.name, a.home = u.Username, u.HomeDir
+	}
+	return a
 }
 
 func process() (context.Context, surroundings) {
@@ -47,7 +76,7 @@ func process() (context.Context, surroundings) {
 	info, err := os.Stdout.Stat()
 	return ctx, surroundings{
 		args: os.Args, in: os.Stdin, out: os.Stdout, err: os.Stderr,
-		getenv: os.Getenv, executable: executable, policy: policyFile,
+		getenv: os.Getenv, executable: executable, policy: policyFile, account: whoRuns, pid: os.Getpid(),
 		process: rpc.Process{
 			Getenv: os.Getenv, Setenv: os.Setenv, Unsetenv: os.Unsetenv, MkdirTemp: os.MkdirTemp, RemoveAll: os.RemoveAll,
 			Stdout: &os.Stdout, Stderr: &os.Stderr,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -30,17 +31,23 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("GORACE", "atexit_sleep_ms=0")
-			e.Setenv("XDG_STATE_HOME", filepath.Join(e.WorkDir, "state"))
-			e.Setenv("STATE_DIRECTORY", filepath.Join(e.WorkDir, "state", "kes-respond")) // where root's is /var/lib
+			e.Setenv("STATE_DIRECTORY", filepath.Join(e.WorkDir, "state")) // a ledger of its own, whoever runs the test
 			for name, path := range programs {
 				e.Setenv(name, path)
 			}
-			return nil
+			return os.Mkdir(filepath.Join(e.WorkDir, "state"), 0o700)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"waitfile": waitFile,
 			"waitmore": waitMore,
+			"waittext": waitText,
 			"connect":  connect,
+		},
+		Condition: func(name string) (bool, error) {
+			if name != "root" {
+				return false, fmt.Errorf("%q is no condition", name)
+			}
+			return os.Getuid() == 0, nil
 		},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 	})

@@ -195,10 +195,10 @@ func withPlugin(ctx context.Context, s surroundings, f settingsFlags, do func(*p
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeBound)
 	defer cancel()
 	if e := p.Close(closing); e != nil {
-		fmt.Fprintf(s.err, "kes-respond: not all was ended properly: %v\n", e)
+		fmt.Fprintf(s.err, "kes-respond: warning: not everything ended properly: %v\n", e)
 	}
 	return err
 }
 
-// closeBound is how long ending the session may take.
+// closeBound is how long ending the sessions may take.
 const closeBound = 5 * time.Second

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -68,20 +67,13 @@ func checkHost(host string) error {
 	return nil
 }
 
-// from makes relative paths start in the folder of the configuration file: the
-// folder that a SIEM starts us in is anyone's guess.
+// from makes relative paths start in the folder of the configuration file.
 func (c serverFile) from(folder string) serverFile {
-	rooted := func(path string) string {
-		if path == "" || filepath.IsAbs(path) {
-			return path
-		}
-		return filepath.Join(folder, path)
-	}
-	c.PasswordFile = rooted(c.PasswordFile)
+	c.PasswordFile = rootedIn(folder, c.PasswordFile)
 	c.Cert = slices.Clone(c.Cert)
 	for i, one := range c.Cert {
 		if _, pin := ksc.ParsePin(one); !pin && !isOff(one) {
-			c.Cert[i] = rooted(one)
+			c.Cert[i] = rootedIn(folder, one)
 		}
 	}
 	return c

@@ -28,13 +28,11 @@ type settingsFlags struct {
 	all            bool // requests may choose among the servers: all have to be usable, not only the default one
 }
 
-func (f *settingsFlags) add(flags *pflag.FlagSet) {
-	f.config = configFlag(flags)
-	f.server = stringFlag(flags, "server", "name of a configured server")
-}
+const configHelp = "configuration file (default: KES_RESPOND_CONFIG, beside the program, /etc/kes-respond/config.yaml)"
 
-func configFlag(flags *pflag.FlagSet) *once {
-	return fileFlag(flags, "config", "configuration file (default: KES_RESPOND_CONFIG, beside the program, /etc/kes-respond/config.yaml)")
+func (f *settingsFlags) add(flags *pflag.FlagSet) {
+	f.config = fileFlag(flags, "config", configHelp)
+	f.server = stringFlag(flags, "server", "name of a configured server")
 }
 
 // defaultServer is the name of the server that has none: the one at the top
@@ -56,7 +54,7 @@ func (f settingsFlags) settings(s surroundings) (settings, error) {
 	}
 	set := settings{plugin: plugin.Config{
 		Version: version, Area: file.Area, Default: def, Servers: map[string]ksc.Config{},
-		Policy: policy, Ledger: file.Ledger.open(s), Unmarked: file.Mark != nil && !*file.Mark, ResendAfterSearch: file.Resend, CheckAnew: f.anew,
+		Policy: policy, Ledger: file.Ledger.ledger(s).open, Unmarked: file.Mark != nil && !*file.Mark, ResendAfterSearch: file.Resend, CheckAnew: f.anew,
 	}}
 	var wrong []error
 	for _, name := range slices.Sorted(maps.Keys(servers)) {
@@ -73,6 +71,21 @@ func (f settingsFlags) settings(s surroundings) (settings, error) {
 		return settings{}, &exitError{shared.ExitUsage, errors.Join(wrong...)}
 	}
 	return set, nil
+}
+
+// ledger is the configured ledger and its directory. It needs no server, and
+// runs no helper for a password.
+func (f settingsFlags) ledger(s surroundings) (ledger, string, error) {
+	file, err := f.file(s)
+	if err != nil {
+		return ledger{}, "", &exitError{shared.ExitUsage, err}
+	}
+	l := file.Ledger.ledger(s)
+	dir, _, err := l.place()
+	if err != nil {
+		return l, "", ledgerError(err)
+	}
+	return l, dir, nil
 }
 
 // servers are those of the file, with the one of the top level and the

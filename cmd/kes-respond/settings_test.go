@@ -225,8 +225,8 @@ func TestAPolicyIsNotPassedOver(t *testing.T) {
 		"deny:\n  - {name: a, reason: r}":  "/deny/0 (line 2) needs tasks or effects",
 		"deny:\n  - {name: a, tasks: [x]}": "/deny/0/reason is required",
 		"allow: [x]":                       "/allow (line 1) is no setting",
-		"deny:\n  - name: a\n    reason: r\n    effects: [isolate]\n":                        "/deny/0/effects/0 (line 4)",
-		"deny:\n  - name: a\n    reason: r\n    tasks: [x]\n    folders: [Windows]\n":        "/deny/0/folders/0 (line 5) must be the full path of a folder",
+		"deny:\n  - name: a\n    reason: r\n    effects: [isolate]\n":                         "/deny/0/effects/0 (line 4)",
+		"deny:\n  - name: a\n    reason: r\n    tasks: [x]\n    folders: [Windows]\n":         "/deny/0/folders/0 (line 5) must be the full path of a folder",
 		"deny:\n  - name: a\n    reason: r\n    tasks: [x]\n    hosts: {addresses: [here]}\n": "/deny/0/hosts/addresses/0 (line 5) must be an IPv4 address",
 	} {
 		file(t, path, text, 0o644)

@@ -1,12 +1,13 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,96 +15,152 @@ import (
 	"github.com/kes-respond/kes-respond/shared"
 )
 
+// verified is the answer of journal verify.
+type verified struct {
+	Directory string `json:"directory"`
+	Sound     bool   `json:"sound"`
+	Anchor    string `json:"anchor,omitempty"` // the file that was compared
+	journal.Proof
+}
+
 func verifyCommand(s surroundings) *cobra.Command {
-	var config, anchorFile, form *once
 	c := &cobra.Command{
 		Use: "verify", Short: "prove that the ledger is as it was written", Args: noWords,
-		Long: `verify reads the whole ledger and proves each line and its place in the chain: a
-line that was changed, cut out, added or swapped is found while the key is what
-it was. That lines are missing at the end only an anchor shows: a file, or the
-system's log, that got the head of the chain with each flush.
+		Long: `verify reads the whole ledger, proves each line and its place in the chain, and
+names each flaw: what was changed, cut out, added or swapped. It changes nothing.
 
-Exit codes: 0 sound; 1 not.`,
-		Example: "  kes-respond journal verify --anchor /var/log/kes-respond.anchor",
+That lines are missing at the end, or that all of it was written anew by who has
+the key, shows only beside an anchor: the file that the configuration names, or
+--anchor, which may be a file of the system's log.
+
+Exit codes: 0 sound; 1 there are flaws, or it could not be read.`,
+		Example: "  kes-respond journal verify --anchor /var/log/auth.log",
 	}
-	config = configFlag(c.Flags())
-	anchorFile = fileFlag(c.Flags(), "anchor", "file with what the anchor got; a log with other lines will do (default: ledger.anchorFile)")
-	form = choiceFlag(c.Flags(), "output", "form", "json or text (default: text on a terminal)", "json", "text")
+	flags := c.Flags()
+	flags.SortFlags = false
+	named := fileFlag(flags, "anchor", "file with the heads of the chain (default: anchorFile of the configuration)")
+	settings := settingsFlags{config: fileFlag(flags, "config", configHelp)}
+	form := choiceFlag(flags, "output", "form", "json or text (default: text on a terminal)", "json", "text")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		j, dir, err := openLedger(c.Context(), s, config, true)
-		if j == nil {
-			return noLedger(s, dir, err)
-		}
-		defer j.Close()
-		anchor, err := anchorOf(s, config, anchorFile)
+		l, dir, err := settings.ledger(s)
 		if err != nil {
-			return ledgerError(err)
+			return err
 		}
-		return verify(c.Context(), s, j, anchor, dir, newOutput(s, form.value).json)
+		v := verified{Directory: dir, Anchor: l.file.AnchorFile}
+		if named.set {
+			v.Anchor = named.value
+		}
+		there, err := v.verify(c.Context(), l)
+		if err != nil {
+			return err
+		}
+		if !there {
+			return sayNoLedger(s, dir)
+		}
+		return v.show(s, form.value == "json" || form.value == "" && !s.terminal)
 	}
 	return c
 }
 
-// anchorOf opens the anchor that was named, or the configured one; nil where
-// there is none.
-func anchorOf(s surroundings, config, named *once) (*os.File, error) {
-	path := named.value
-	if !named.set {
-		file, err := settingsFlags{config: config}.file(s)
-		if err != nil {
-			return nil, err
+// verify reads ledger and anchor. there says whether there is a ledger.
+func (v *verified) verify(ctx context.Context, l ledger) (there bool, err error) {
+	var heads io.Reader
+	if v.Anchor != "" {
+		f, err := openAtOnce(v.Anchor)
+		switch {
+		case err == nil:
+			defer f.Close()
+			heads = f
+		case !errors.Is(err, fs.ErrNotExist):
+			return false, &exitError{shared.ExitFailed, fmt.Errorf("the anchor cannot be read: %w", err)}
 		}
-		path = file.Ledger.AnchorFile
 	}
-	if path == "" {
-		return nil, nil
+	if noLedger(v.Directory) {
+		if holdsHead(heads) {
+			v.flaw(v.Directory, "there is no ledger, and the anchor holds heads of one: it was taken away")
+		}
+		return len(v.Flaws) > 0, nil
 	}
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("the anchor is gone: %w", err)
+	j, err := l.read(ctx)
+	if err != nil {
+		return true, ledgerError(err)
 	}
-	return f, err
+	defer j.Close()
+	if v.Proof, err = j.Verify(ctx, heads); err != nil {
+		return true, ledgerError(err)
+	}
+	if v.Anchor != "" && v.Heads == 0 {
+		v.flaw(v.Anchor, "the anchor holds no head, or is not there: nothing was compared with it")
+	}
+	v.Sound = len(v.Flaws) == 0
+	return true, nil
 }
 
-func verify(ctx context.Context, s surroundings, j *journal.Journal, anchor *os.File, dir string, asJSON bool) error {
-	var r io.Reader
-	if anchor != nil {
-		defer anchor.Close()
-		r = anchor
+func (v *verified) flaw(file, what string) {
+	v.Flaws = append(v.Flaws, journal.Flaw{File: file, What: what})
+}
+
+// holdsHead says whether a line has what the ledger tells its anchor. A file of
+// the system's log has lines of others besides.
+func holdsHead(r io.Reader) bool {
+	if r == nil {
+		return false
 	}
-	proof, err := j.Verify(ctx, r)
-	if err != nil {
-		return ledgerError(err)
-	}
-	if asJSON {
-		if err := printJSON(s, proof); err != nil {
-			return err
+	for lines := bufio.NewScanner(r); lines.Scan(); {
+		if text := lines.Text(); strings.Contains(text, `"seq":`) && strings.Contains(text, `"mac":"`) {
+			return true
 		}
-	} else {
-		proofText(s.out, dir, proof, anchor != nil)
 	}
-	if len(proof.Flaws) > 0 {
+	return false
+}
+
+// show prints the proof; its error is the exit code of a ledger with flaws.
+func (v *verified) show(s surroundings, inJSON bool) error {
+	var b strings.Builder
+	if inJSON {
+		line, err := shared.ASCIIJSON(v)
+		if err != nil {
+			return &exitError{shared.ExitFailed, err}
+		}
+		b.Write(append(line, '\n'))
+	} else {
+		v.text(&b)
+	}
+	if _, err := io.WriteString(s.out, b.String()); err != nil {
+		return &exitError{shared.ExitFailed, fmt.Errorf("the proof could not be written: %w", err)}
+	}
+	if !v.Sound {
 		return &exitError{code: shared.ExitFailed}
 	}
 	return nil
 }
 
-func proofText(w io.Writer, dir string, p journal.Proof, anchored bool) {
-	for _, f := range p.Flaws {
-		fmt.Fprintf(w, "flaw: %s, line %d, byte %d: %s\n", printable(f.File), f.Line, f.Offset, printable(f.What))
+func (v *verified) text(b *strings.Builder) {
+	if v.Sound {
+		line(b, "sound", fmt.Sprintf("each of the %d lines of the ledger in %s is as it was written", v.Lines, v.Directory))
+	} else {
+		line(b, "not sound", fmt.Sprintf("the ledger in %s has flaws, %d of them", v.Directory, len(v.Flaws)))
 	}
-	verdict := "sound"
-	if n := len(p.Flaws); n > 0 {
-		verdict = fmt.Sprintf("NOT as it was written, %d flaws", n)
+	for _, f := range v.Flaws {
+		at := f.File
+		if f.Line > 0 {
+			at += fmt.Sprintf(" line %d byte %d", f.Line, f.Offset)
+		}
+		if f.Seq > 0 {
+			at += fmt.Sprintf(" number %d", f.Seq)
+		}
+		line(b, "  "+at, f.What)
 	}
-	fmt.Fprintf(w, "%s: the ledger in %s, lines %d to %d\n", verdict, dir, p.First, p.Last)
-	if p.Torn > 0 {
-		fmt.Fprintf(w, "  crashes: %d left an unfinished line, which was cut off and noted\n", p.Torn)
-	}
-	fmt.Fprintf(w, "  head: %s\n", p.Head)
-	if anchored {
-		fmt.Fprintf(w, "  anchor: %d heads compared\n", p.Heads)
+	if v.Lines == 0 {
 		return
 	}
-	fmt.Fprintln(w, "  anchor: none, so it cannot be seen whether lines are missing at the end")
+	line(b, "  head", fmt.Sprintf("number %d, %s", v.Last, v.Head))
+	if v.Torn > 0 {
+		line(b, "  crashes", fmt.Sprintf("%d left an unfinished line, which was cut off and noted", v.Torn))
+	}
+	if v.Heads > 0 {
+		line(b, "  anchor", fmt.Sprintf("compared with %d heads in %s", v.Heads, v.Anchor))
+	} else {
+		line(b, "  anchor", "none was compared: that lines are missing at the end cannot be seen without one")
+	}
 }

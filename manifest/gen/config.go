@@ -32,8 +32,8 @@ func configSchema(string) (schema, error) {
 		member{"defaultServer", text(64, "The server of a request that names none; default is the one at the top level")},
 		member{"policy", text(4096, "A policy file beside /etc/kes-respond/policy.yaml, which always counts: what either forbids is forbidden")},
 		member{"ledger", ledger()},
-		member{"markIncidents", boolean("True where none is given: an incident's body begins with white space by which it is found when its number is lost")},
-		member{"resendAfterSearch", boolean("True: an order whose answer was lost, and of which KSC shows nothing after the last search, is sent again whatever it does")},
+		member{"markIncidents", boolean("Whether an incident's body starts with white space by which it is known to be ours when KSC's answer was lost; true where nothing is said")},
+		member{"resendAfterSearch", boolean("Whether a request that changes a host is sent again when KSC's answer was lost and KSC shows nothing of it after the last search; else it ends as unknown")},
 	)...)
 	s.Title = "config"
 	s.Description = "config.yaml of kes-respond. A path that is not absolute is meant from the file's own folder. The environment variables of the same names come before the file."
@@ -41,7 +41,7 @@ func configSchema(string) (schema, error) {
 	return schema{s}, nil
 }
 
-// ledger is where requests are recorded, and for how long.
+// ledger is how the ledger is kept. There is no way to keep none.
 func ledger() *jsonschema.Schema {
 	span := func(description string) *jsonschema.Schema {
 		s := text(64, description)
@@ -49,15 +49,18 @@ func ledger() *jsonschema.Schema {
 		return s
 	}
 	s := object(
-		member{"directory", text(4096, "A directory of its own, on a disk of this machine; the standard place of the system where none is given")},
-		member{"group", boolean("True: the directory's group shares it (mode 2770); else its owner alone may use it")},
-		member{"keepFor", span("How long a request, and with it its key, is remembered, at least 24h; 9600h where none is given")},
-		member{"maxMegabytes", &jsonschema.Schema{Type: "integer", Minimum: "64", Maximum: "1048576", Description: "A ledger that is larger takes no new requests; 2048 where none is given"}},
-		member{"duplicateWindow", span("How long an equal request without a key is answered by an earlier one, at most 24h; 5m where none is given, 0s switches it off")},
-		member{"anchorFile", text(4096, "A file outside the directory that gets the head of the chain with each flush; best one that this user can only append to")},
-		member{"anchorSyslog", boolean("True: the system's log gets it (not on Windows)")},
+		member{"directory", text(4096, "The ledger's directory, on a disk of this machine; the system's standard place where none is given")},
+		member{"group", boolean("The directory's group may use the ledger too: for several users of one machine")},
+		member{"keepFor", span("How long a request and its key are remembered, at least 24h, such as 9600h, which is 400 days and what counts where nothing is said")},
+		member{"maxMegabytes", &jsonschema.Schema{
+			Type: "integer", Minimum: "64", Maximum: "1048576",
+			Description: "The ledger's largest size, 64 to 1048576; 2048 where nothing is said. At this size new requests are refused",
+		}},
+		member{"duplicateWindow", span("How long an equal request without a key can be answered by an earlier one, at most 24h; 5m where nothing is said, 0s for never")},
+		member{"anchorFile", text(4096, "A file that is told the head of the ledger's chain after each flush, a line each")},
+		member{"anchorSyslog", boolean("The system's log is told the head of the ledger's chain after each flush; not on Windows")},
 	)
-	s.Description = "The ledger, in which each request is recorded before anything is sent"
+	s.Description = "The ledger of requests"
 	return s
 }
 

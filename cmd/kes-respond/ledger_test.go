@@ -1,0 +1,196 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"os/user"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/kes-respond/kes-respond/plugin/journal"
+)
+
+func TestStandardPlace(t *testing.T) {
+	someone, nobody, root := account{home: "/home/u"}, account{}, account{root: true, home: "/root"}
+	for _, one := range []struct {
+		system string
+		who    account
+		env    []string
+		want   string // "": there is none
+	}{
+		{"linux", someone, nil, "/home/u/.local/state/kes-respond/ledger"},
+		{"linux", someone, []string{"HOME", "/else"}, "/else/.local/state/kes-respond/ledger"},
+		{"linux", someone, []string{"HOME", "/else", "XDG_STATE_HOME", "/x"}, "/x/kes-respond/ledger"},
+		{"linux", someone, []string{"XDG_STATE_HOME", "x"}, "/home/u/.local/state/kes-respond/ledger"},
+		{"linux", someone, []string{"STATE_DIRECTORY", "/var/lib/a:/var/lib/b", "XDG_STATE_HOME", "/x"}, "/var/lib/a/ledger"},
+		{"linux", root, []string{"HOME", "/root", "XDG_STATE_HOME", "/x"}, "/var/lib/kes-respond/ledger"},
+		{"linux", root, []string{"STATE_DIRECTORY", "/var/lib/a"}, "/var/lib/a/ledger"},
+		{"linux", nobody, nil, ""},
+		{"darwin", someone, []string{"XDG_STATE_HOME", "/x"}, "/home/u/Library/Application Support/kes-respond/ledger"},
+		{"darwin", root, nil, "/var/lib/kes-respond/ledger"},
+		{"darwin", nobody, nil, ""},
+		{"windows", someone, []string{"LocalAppData", "/l", "ProgramData", "/p", "STATE_DIRECTORY", "/s"}, "/l/kes-respond/ledger"},
+		{"windows", nobody, []string{"ProgramData", "/p"}, "/p/kes-respond/ledger"},
+		{"windows", nobody, []string{"HOME", "/h"}, ""},
+	} {
+		got, err := standardPlace(one.system, one.who, environ(one.env...))
+		assert.Equal(t, one.want, filepath.ToSlash(got), "%+v", one)
+		if one.want != "" {
+			assert.NoError(t, err)
+			continue
+		}
+		var e *journal.Error
+		require.ErrorAs(t, err, &e)
+		assert.Contains(t, e.Assistance, "Set ledger.directory")
+	}
+}
+
+func TestWhoRuns(t *testing.T) {
+	t.Setenv("USER", "somebody-else")
+	t.Setenv("HOME", t.TempDir())
+	a := whoRuns()
+	if runtime.GOOS == "windows" {
+		assert.NotEmpty(t, a.name)
+		return
+	}
+	assert.Equal(t, os.Getuid() == 0, a.root)
+	uid := strconv.Itoa(os.Getuid())
+	want := account{name: "uid " + uid, root: a.root}
+	if u, err := user.LookupId(uid); err == nil {
+		want.name, want.home = u.Username, u.HomeDir
+	}
+	assert.Equal(t, want, a)
+	assert.NotEqual(t, "somebody-else", a.name)
+}
+
+// TestLedgerSettings: each setting arrives where the ledger and the plugin look
+// for it, and what is not set is left to their defaults.
+func TestLedgerSettings(t *testing.T) {
+	set, _, err := together(t, "markIncidents: false\nresendAfterSearch: true\n", "")
+	require.NoError(t, err)
+	assert.True(t, set.plugin.Unmarked)
+	assert.True(t, set.plugin.ResendAfterSearch)
+	set, _, err = together(t, "markIncidents: true\n", "")
+	require.NoError(t, err)
+	assert.False(t, set.plugin.Unmarked)
+	assert.False(t, set.plugin.ResendAfterSearch)
+	assert.NotNil(t, set.plugin.Ledger)
+
+	path := configured(t, "ledger: {directory: l, group: true, keepFor: 9600h, maxMegabytes: 64, duplicateWindow: 1m30s, anchorFile: a}\n")
+	file, err := readConfig(path)
+	require.NoError(t, err)
+	l := file.Ledger.ledger(surroundings{pid: 7, account: func() account { return account{} }})
+	dir, _, err := l.place()
+	require.NoError(t, err)
+	assert.Equal(t, filepath.Join(filepath.Dir(path), "l"), dir)
+	assert.Equal(t, &anchor{file: filepath.Join(filepath.Dir(path), "a")}, l.options.Anchor)
+	l.options.Anchor = nil
+	assert.Equal(t, journal.Options{PID: 7, Group: true, KeepFor: 400 * 24 * time.Hour, MaxBytes: 64 << 20, DuplicateWindow: 90 * time.Second}, l.options)
+
+	assert.Equal(t, time.Duration(-1), ledgerFile{DuplicateWindow: "0s"}.ledger(surroundings{}).options.DuplicateWindow)
+	assert.Equal(t, journal.Options{}, ledgerFile{}.ledger(surroundings{}).options)
+}
+
+func TestLedgerSettingsMakeSense(t *testing.T) {
+	for want, l := range map[string]ledgerFile{
+		"":                        {KeepFor: "24h", DuplicateWindow: "24h"},
+		"/ledger/keepFor":         {KeepFor: "23h59m"},
+		"/ledger/keepFor ":        {KeepFor: "99999999999h"},
+		"/ledger/duplicateWindow": {DuplicateWindow: "24h1ns"},
+		"/ledger/anchorSyslog":    {AnchorSyslog: true},
+	} {
+		var got string
+		for _, v := range l.sense("windows") {
+			got += v.Pointer
+		}
+		assert.Equal(t, want, got+map[bool]string{true: " "}[l.KeepFor == "99999999999h"])
+		if l.AnchorSyslog {
+			assert.Empty(t, l.sense("linux"))
+		}
+	}
+}
+
+// TestTheProgramIsToldOfTheLedgersSteps, as tests need that kill it there, and
+// the ledger of who runs it.
+func TestTheProgramIsToldOfTheLedgersSteps(t *testing.T) {
+	var steps []string
+	dir := t.TempDir()
+	s := surroundings{
+		getenv: environ("STATE_DIRECTORY", dir, "KES_RESPOND_CONFIG", configured(t, "")), err: io.Discard,
+		account: func() account { return account{name: "edr"} }, pid: 4711, step: func(name string) { steps = append(steps, name) },
+	}
+	set, err := settingsFlags{}.settings(s)
+	require.NoError(t, err)
+	j, err := set.plugin.Ledger(t.Context())
+	require.NoError(t, err)
+	_, _, err = j.Claim(t.Context(), journal.Entry{ID: `"1"`, Task: "isolateHost", HostID: "h", Allowed: true})
+	require.NoError(t, err)
+	assert.Contains(t, steps, "append")
+	assert.Contains(t, steps, "synced")
+	r, found, err := j.ByID(t.Context(), `"1"`)
+	require.NoError(t, err)
+	assert.True(t, found)
+	assert.Equal(t, "edr", r.User)
+	assert.Equal(t, 4711, r.PID)
+	require.NoError(t, j.Close())
+	assert.DirExists(t, filepath.Join(dir, "ledger"))
+}
+
+// failing is a log that is not there.
+type failing struct{ bytes.Buffer }
+
+func (f *failing) Write([]byte) (int, error) { return 0, errors.New("gone") }
+
+func TestAnchorTellsEachPlace(t *testing.T) {
+	assert.Nil(t, newAnchor(ledgerFile{}))
+	path := filepath.Join(t.TempDir(), "heads")
+	var log bytes.Buffer
+	a := newAnchor(ledgerFile{AnchorFile: path, AnchorSyslog: true})
+	a.log = &log
+	for _, line := range []string{"1\n", "2\n"} {
+		n, err := a.Write([]byte(line))
+		require.NoError(t, err)
+		assert.Equal(t, 2, n)
+	}
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, "1\n2\n", string(text))
+	assert.Equal(t, "1\n2\n", log.String())
+
+	a.log = &failing{}
+	_, err = a.Write([]byte("3\n"))
+	assert.ErrorContains(t, err, "gone")
+	text, err = os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, "1\n2\n3\n", string(text), "one place that fails does not keep it from the other")
+
+	// Who turns logs over moves it away; the next line begins a new one.
+	require.NoError(t, os.Rename(path, path+".1"))
+	a.log = &log
+	_, err = a.Write([]byte("4\n"))
+	require.NoError(t, err)
+	assert.FileExists(t, path)
+}
+
+// TestAnchorPathsOthersCouldBend: a link in a folder that others write to
+// leads where they like.
+func TestAnchorPathsOthersCouldBend(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("access lists are not looked at there")
+	}
+	dir := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "real"), 0o700))
+	require.NoError(t, os.Symlink(filepath.Join(dir, "real"), filepath.Join(dir, "ours")))
+	path := filepath.Join(dir, "ours", "heads")
+	require.NoError(t, newAnchor(ledgerFile{AnchorFile: path}).append([]byte("1\n")), "a link that only we can place")
+	require.NoError(t, os.Chmod(dir, 0o777|os.ModeSticky))
+	assert.ErrorContains(t, newAnchor(ledgerFile{AnchorFile: path}).append([]byte("2\n")), "ours is a symbolic link")
+}
