@@ -78,8 +78,12 @@ func (c *checkup) take(ctx context.Context, name string, run func(context.Contex
 // recorded opens the ledger as a request would: where that fails nothing is
 // sent.
 func (c *checkup) recorded(ctx context.Context) (message, warning string, err error) {
-	if _, err := c.ledger.get(ctx); err != nil {
+	j, err := c.ledger.get(ctx)
+	if err != nil {
 		return "", "", journalError(err)
+	}
+	if s := j.Suspended(); s != nil {
+		return "", fmt.Sprintf("sending is suspended since %s by %s: %s; kes-respond resume ends it", s.At.Format(time.RFC3339), s.User, s.Reason), nil
 	}
 	return "requests can be recorded", "", nil
 }

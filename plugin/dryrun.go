@@ -5,12 +5,22 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 
+	"github.com/kes-respond/kes-respond/plugin/journal"
 	"github.com/kes-respond/kes-respond/shared"
 )
 
+// ifAnyLedger takes the ledger for a request that sends nothing.
+func (o *order) ifAnyLedger(ctx context.Context) {
+	var err error
+	if o.journal, err = o.plugin.ledger.get(ctx); err != nil {
+		o.journal = &journal.Journal{}
+	}
+}
+
 // rehearse is a dry run: everything but the claim and the sending. It needs no
-// ledger and leaves nothing in it.
+// ledger and leaves nothing in it; where there is one a suspension counts.
 func (o *order) rehearse(ctx context.Context, emit func(shared.Event)) shared.Result {
+	o.ifAnyLedger(ctx)
 	if err := o.address(ctx); err != nil {
 		return o.notSent(ctx, err)
 	}

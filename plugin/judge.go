@@ -28,6 +28,7 @@ func (p *Plugin) Judge(ctx context.Context, r shared.Request) (*Judged, *shared.
 	if refusal != nil {
 		return nil, new(o.refused(refusal))
 	}
+	o.ifAnyLedger(ctx)
 	if err := o.address(ctx); err != nil {
 		return nil, new(o.notSent(ctx, err))
 	}

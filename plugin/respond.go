@@ -2,6 +2,9 @@ package plugin
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"time"
 
 	"github.com/kes-respond/kes-respond/plugin/guard"
 	"github.com/kes-respond/kes-respond/plugin/journal"
@@ -115,8 +118,21 @@ func (o *order) address(ctx context.Context) (err error) {
 	return nil
 }
 
+// decide asks the suspension first, then the policy. Both are read anew for
+// each request.
 func (o *order) decide() guard.Decision {
+	if s := o.journal.Suspended(); s != nil && changesHost(o.params.Effects()) {
+		return guard.Decision{Rule: "suspended", Code: shared.Suspended, Reason: fmt.Sprintf("sending is suspended since %s by %s: %s", s.At.Format(time.RFC3339), s.User, s.Reason)}
+	}
 	return o.plugin.config.Policy.Decide(o.question())
+}
+
+// changesHost says whether effects leave a host otherwise than a person who has
+// suspended all wants it: a release undoes what may have been done too much.
+func changesHost(effects []shared.Effect) bool {
+	return slices.ContainsFunc(effects, func(e shared.Effect) bool {
+		return e != shared.Reads && e != shared.Scans && e != shared.Releases
+	})
 }
 
 func (o *order) question() guard.Question {

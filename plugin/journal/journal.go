@@ -7,6 +7,7 @@
 //	ledger-00000001.jsonl   the records, a line each, only ever appended to
 //	lock                    who holds it may append
 //	key                     the secret of the chain that binds the lines
+//	suspended               there while nothing that changes a host is to be sent
 //	live/                   a file per process, locked for as long as it lives
 //	index                   where a key's record stands; made anew when lost
 //	login/                  which logins were refused lately, so that nobody repeats them

@@ -50,7 +50,7 @@ func (t *turn) learn(l line, at place) error {
 func (t *turn) note(l line, at place) error {
 	j, x := t.j, t.x
 	switch l.Event {
-	case eventOpened, eventTorn:
+	case eventOpened, eventTorn, eventSuspended, eventResumed:
 		return nil
 	case eventPruned:
 		return t.forget(l)

@@ -25,14 +25,16 @@ const maxLine = 64 << 10
 
 // The events besides the stages of a request.
 const (
-	eventOpened   = "opened"   // the first line of a segment
-	eventRefused  = "refused"  // a request that the policy refused: it gets no claim
-	eventAnswered = "answered" // a request that an earlier one answers
-	eventAdopted  = "adopted"  // a request whose process died, taken over by another
-	eventReleased = "released" // a request was given back without an end
-	eventEnded    = "ended"    // a request has its outcome
-	eventTorn     = "torn"     // a line that a crash left unfinished was cut off
-	eventPruned   = "pruned"   // segments that were too old are gone
+	eventOpened    = "opened"    // the first line of a segment
+	eventRefused   = "refused"   // a request that the policy refused: it gets no claim
+	eventAnswered  = "answered"  // a request that an earlier one answers
+	eventAdopted   = "adopted"   // a request whose process died, taken over by another
+	eventReleased  = "released"  // a request was given back without an end
+	eventEnded     = "ended"     // a request has its outcome
+	eventSuspended = "suspended" // nothing that changes a host is sent from here on
+	eventResumed   = "resumed"   // or again
+	eventTorn      = "torn"      // a line that a crash left unfinished was cut off
+	eventPruned    = "pruned"    // segments that were too old are gone
 )
 
 // line is a record as it stands in a segment. Those of one request, after its

@@ -88,7 +88,7 @@ func (j *Journal) recordsOf(ctx context.Context, n uint32, f Filter, latest map[
 				delete(latest, l.Seq)
 			}
 		case eventRefused, eventAnswered:
-		case eventOpened, eventTorn, eventPruned:
+		case eventOpened, eventTorn, eventPruned, eventSuspended, eventResumed:
 			continue
 		default:
 			if _, ok := latest[l.Of]; !ok {
