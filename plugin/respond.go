@@ -104,12 +104,10 @@ func (p *Plugin) bounded(ctx context.Context, r shared.Request) (context.Context
 // address finds the host, where the ledger has not named it already, reads of it
 // what the policy looks at, and writes the incident's body for it.
 func (o *order) address(ctx context.Context) (err error) {
-	if !o.recalled {
+	if !o.recalled { // else the first request was judged already
 		if o.host, err = o.resolve(ctx); err != nil {
 			return err
 		}
-	}
-	if !o.recalled { // else the first request was judged already
 		if err := o.learn(ctx); err != nil {
 			return err
 		}
@@ -118,8 +116,7 @@ func (o *order) address(ctx context.Context) (err error) {
 	return nil
 }
 
-// decide asks the suspension first, then the policy. Both are read anew for
-// each request.
+// decide looks for a suspension, anew for each request, and then asks the policy.
 func (o *order) decide() guard.Decision {
 	if s := o.journal.Suspended(); s != nil && changesHost(o.params.Effects()) {
 		return guard.Decision{Rule: "suspended", Code: shared.Suspended, Reason: fmt.Sprintf("sending is suspended since %s by %s: %s", s.At.Format(time.RFC3339), s.User, s.Reason)}
