@@ -171,6 +171,7 @@ func TestACancelledCallTellsNothingOfTheServer(t *testing.T) {
 		_, cancelled := p.sendCtx(t, ctx, strings.Replace(unkeyed("2", "getFile", file), "never", "auto", 1))
 		require.Equal(t, shared.Cancelled, cancelled.Outcome)
 		require.NoError(t, s.ksc.SetMischief(map[string]float64{"starting": 1}))
+		synctest.Wait() // the emulator notes a call when it is over
 		before := len(s.ksc.Calls())
 		var all sync.WaitGroup
 		for i := range 4 {
