@@ -159,6 +159,10 @@ func (c *chaos) plan() (jobs []job) {
 		case 2, 3:
 			j.death = death{step: everyday[steps%len(everyday)], passes: c.random.IntN(4 * max(1, n))}
 			steps++
+		default:
+			if n == 0 { // it tries for as long as somebody lets it, and KSC may not get better
+				j.death = death{signal: "terminated", after: 4*time.Second + after}
+			}
 		}
 		jobs = append(jobs, j)
 	}
