@@ -124,7 +124,7 @@ func (c *Client) startSession(ctx context.Context) (string, error) {
 		if strings.Contains(e.Excerpt, "PxgRetVal") {
 			e.Excerpt = "" // half of such an answer may hold the session all the same
 		}
-		if e.Kind == KindSession {
+		if e.Kind == KindSession && e.Module == "" { // KLWAT 1445 says nothing of a password
 			e.Kind, e.Message = KindLogin, "KSC refused user or password; a blocked account may look the same"
 			if e.Status == http.StatusForbidden {
 				e.Message = "KSC refused the login"

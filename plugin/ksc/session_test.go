@@ -114,6 +114,20 @@ func TestASessionThatNeverHoldsIsNoLoop(t *testing.T) {
 	}
 }
 
+// TestNoSuchClientIsNoRefusedPassword: KLWAT 1445 in answer to a login tells of
+// KSC, which is tried again, and not of the account.
+func TestNoSuchClientIsNoRefusedPassword(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, c := emulated(t, ksctest.Options{Mischief: map[string]float64{"no-client@Session.StartSession": 1}, Seed: 1})
+		e := failed(t, c.Open(t.Context()))
+		assert.Equal(t, ksc.KindSession, e.Kind)
+		assert.True(t, e.Passing())
+		assert.False(t, e.Final())
+		require.NoError(t, server.SetMischief(nil))
+		require.NoError(t, c.Open(t.Context()))
+	})
+}
+
 // TestARefusedLoginIsNotRepeatedSoon, by whoever asks and however often.
 func TestARefusedLoginIsNotRepeatedSoon(t *testing.T) {
 	for _, one := range []struct {
