@@ -89,7 +89,7 @@ func (r rule) meetsPaths(q Question) (bool, string) {
 
 func (r rule) meetsPath(p Path) (bool, string) {
 	if p.Path == "" {
-		return true, "the file may lie anywhere, for only its hash is given"
+		return true, "no path says where it is, so it may be any place"
 	}
 	place, flaw := steps(p.Path)
 	if flaw != "" {
