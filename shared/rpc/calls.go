@@ -51,6 +51,15 @@ func (c *calls) enter(one *call) *shared.Error {
 	return nil
 }
 
+// isLeaving says whether the connection is about to be cut. What has been sent
+// may then still wait for a host that is slow to read, so the end of a call is
+// held back until the host hangs up, as Client does once it has the result.
+func (c *calls) isLeaving() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.leaving
+}
+
 // worked says that the Responder has returned.
 func (c *calls) worked() {
 	c.mu.Lock()

@@ -160,8 +160,12 @@ func (s *serving) stream(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo
 	}
 }
 
-// goodbye is how long the last answers may take to reach a host that may not be
-// reading.
+// hangUp is how long the last answers may take to reach a host that may not be
+// reading, or that reads on to the end of the stream.
+const hangUp = 3 * time.Second
+
+// goodbye is how long the server may take to end once they have. A host waits
+// two seconds before it kills.
 const goodbye = time.Second
 
 // closeBound is how long closing the Responder may take, once nothing runs. One
@@ -177,7 +181,7 @@ func (s *serving) leave() {
 			s.failed = fmt.Errorf("%w: %d", ErrAbandoned, left)
 		}
 		s.failed = errors.Join(s.failed, s.closeResponder(), s.remove())
-		await(s.service.calls.gone, goodbye)
+		await(s.service.calls.gone, hangUp+goodbye)
 		close(s.ending)
 		select {
 		case <-s.made:

@@ -63,7 +63,11 @@ func (s *service) carry(as string, carryOut carryOut, in *wrapperspb.BytesValue,
 	if err := out.SendHeader(nil); err != nil {
 		cancel()
 	}
-	return stream.pump(out, s.calls.given, func() { s.calls.forget(one) }, cancel, s.unended(r))
+	err := stream.pump(out, s.calls.given, func() { s.calls.forget(one) }, cancel, s.unended(r))
+	if err == nil && s.calls.isLeaving() {
+		await(out.Context().Done(), hangUp)
+	}
+	return err
 }
 
 // work has one request carried out and ends its stream.
