@@ -35,8 +35,13 @@ func (o *order) recall(ctx context.Context) (first *journal.Record, err error) {
 // nothing has left yet.
 func (o *order) take(ctx context.Context, d guard.Decision) *shared.Result {
 	e := o.entry(d)
+	ruled := d
+	limit := func(u journal.Usage) *journal.Refusal {
+		d = ruled // it may be asked twice
+		return o.limit(u, &d)
+	}
 	for {
-		claim, prior, err := o.journal.Claim(ctx, e)
+		claim, prior, err := o.journal.Claim(ctx, e, limit)
 		switch {
 		case err != nil:
 			return new(o.notRecorded(ctx, err))
@@ -47,7 +52,7 @@ func (o *order) take(ctx context.Context, d guard.Decision) *shared.Result {
 			}
 			return nil
 		case prior == nil:
-			return new(o.refused(&shared.Error{Code: d.Code, Message: d.Reason}))
+			return new(o.forbidden(d))
 		}
 		switch result, err := o.answeredBy(ctx, prior, &e); {
 		case err != nil:

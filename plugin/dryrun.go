@@ -18,20 +18,21 @@ func (o *order) ifAnyLedger(ctx context.Context) {
 }
 
 // rehearse is a dry run: everything but the claim and the sending. It needs no
-// ledger and leaves nothing in it; where there is one a suspension counts.
+// ledger and leaves nothing in it; where there is one a suspension counts, and so
+// does what was sent lately.
 func (o *order) rehearse(ctx context.Context, emit func(shared.Event)) shared.Result {
 	o.ifAnyLedger(ctx)
 	if err := o.address(ctx); err != nil {
 		return o.notSent(ctx, err)
 	}
-	decision := o.decide()
+	decision := o.foresee(ctx)
 	if !decision.Allowed {
-		return o.refused(&shared.Error{Code: decision.Code, Message: decision.Reason})
+		return o.forbidden(decision)
 	}
 	emit(shared.Event{Accepted: &shared.Accepted{Host: o.host}})
 	sum := sha256.Sum256([]byte(o.body))
 	plan := &shared.Plan{
-		BodySHA256: hex.EncodeToString(sum[:]), BodyBytes: len(o.body), Decision: decision.Reason, Warnings: o.params.Warnings(),
+		BodySHA256: hex.EncodeToString(sum[:]), BodyBytes: len(o.body), Decision: decision.Reason, Warnings: o.warnings(),
 	}
 	if !o.params.Sensitive() {
 		plan.Body = o.body

@@ -32,6 +32,6 @@ func (p *Plugin) Judge(ctx context.Context, r shared.Request) (*Judged, *shared.
 	if err := o.address(ctx); err != nil {
 		return nil, new(o.notSent(ctx, err))
 	}
-	d := o.decide()
+	d := o.foresee(ctx)
 	return &Judged{d.Allowed, d.Reason, o.host, p.config.Policy.Verdicts(o.question())}, nil
 }

@@ -30,7 +30,7 @@ func (s *site) hold(t *testing.T, d time.Duration) {
 	if !assert.NoError(t, err) {
 		return
 	}
-	_, _, err = j.Claim(ctx, journal.Entry{ID: `"holder"`, Task: "getFile", Server: "main", HostID: "other", Digest: "x"})
+	_, _, err = j.Claim(ctx, journal.Entry{ID: `"holder"`, Task: "getFile", Server: "main", HostID: "other", Digest: "x"}, nil)
 	assert.NoError(t, err)
 	assert.NoError(t, j.Close())
 }

@@ -2,9 +2,6 @@ package plugin
 
 import (
 	"context"
-	"fmt"
-	"slices"
-	"time"
 
 	"github.com/kes-respond/kes-respond/plugin/guard"
 	"github.com/kes-respond/kes-respond/plugin/journal"
@@ -28,6 +25,8 @@ type order struct {
 	recalled bool            // host comes from there
 	claim    *journal.Claim
 	open     bool // the claim has no end yet, and is ours to end
+
+	outstanding int // requests to the server, when this one was claimed
 }
 
 // Respond carries out one request: parse, resolve, decide, claim, send. It
@@ -83,7 +82,7 @@ func (o *order) tell(ctx context.Context, emit func(shared.Event)) *shared.Resul
 		}
 	}()
 	emit(shared.Event{Accepted: &shared.Accepted{Host: o.host}})
-	for _, w := range o.params.Warnings() {
+	for _, w := range o.warnings() {
 		emit(shared.Event{Progress: &shared.Progress{Stage: shared.StageWarning, Message: w}})
 	}
 	if inTime = heard(); inTime {
@@ -114,28 +113,4 @@ func (o *order) address(ctx context.Context) (err error) {
 	}
 	o.body = task.Body(o.host.ID, o.task.Name, o.params.JSON(), o.area())
 	return nil
-}
-
-// decide looks for a suspension, anew for each request, and then asks the policy.
-func (o *order) decide() guard.Decision {
-	if s := o.journal.Suspended(); s != nil && changesHost(o.params.Effects()) {
-		return guard.Decision{Rule: "suspended", Code: shared.Suspended, Reason: fmt.Sprintf("sending is suspended since %s by %s: %s", s.At.Format(time.RFC3339), s.User, s.Reason)}
-	}
-	return o.plugin.config.Policy.Decide(o.question())
-}
-
-// changesHost says whether effects leave a host otherwise than a person who has
-// suspended all wants it: a release undoes what may have been done too much.
-func changesHost(effects []shared.Effect) bool {
-	return slices.ContainsFunc(effects, func(e shared.Effect) bool {
-		return e != shared.Reads && e != shared.Scans && e != shared.Releases
-	})
-}
-
-func (o *order) question() guard.Question {
-	q := guard.Question{Task: o.task.Name, Effects: o.params.Effects(), Host: o.facts}
-	for _, p := range o.params.Paths() {
-		q.Paths = append(q.Paths, guard.Path(p))
-	}
-	return q
 }

@@ -72,7 +72,7 @@ func oldLedger(t *testing.T, dir string) {
 		require.NoError(t, os.MkdirAll(filepath.Dir(dir), 0o700))
 		j, err := journal.Open(t.Context(), dir, journal.Options{User: "tester", PID: 1})
 		require.NoError(t, err)
-		_, _, err = j.Claim(t.Context(), journal.Entry{Task: "isolateHost", Decision: "a refusal of long ago"})
+		_, _, err = j.Claim(t.Context(), journal.Entry{Task: "isolateHost", Decision: "a refusal of long ago"}, nil)
 		require.NoError(t, err)
 		require.NoError(t, j.Close())
 	})

@@ -131,7 +131,7 @@ func TestTheProgramIsToldOfTheLedgersSteps(t *testing.T) {
 	require.NoError(t, err)
 	j, err := set.plugin.Ledger(t.Context())
 	require.NoError(t, err)
-	_, _, err = j.Claim(t.Context(), journal.Entry{ID: `"1"`, Task: "isolateHost", HostID: "h", Allowed: true})
+	_, _, err = j.Claim(t.Context(), journal.Entry{ID: `"1"`, Task: "isolateHost", HostID: "h", Allowed: true}, nil)
 	require.NoError(t, err)
 	assert.Contains(t, steps, "append")
 	assert.Contains(t, steps, "synced")

@@ -42,21 +42,16 @@ func readPolicies(always, configured string) (guard.Policy, error) {
 
 // readPolicy reads a policy file.
 func readPolicy(path string) (guard.Policy, error) {
-	var file struct {
-		Deny []guard.Rule `json:"deny"`
-	}
+	var file guard.File
 	var policy guard.Policy
 	read := false
 	err := readSettings(path, "policy", &file, func() (found []shared.Violation, err error) {
-		read = true
-		policy, found = guard.New(file.Deny)
-		for i := range found {
-			found[i].Pointer = "/deny" + found[i].Pointer
-		}
+		read = file.Quota != "" || len(file.Deny)+len(file.Caps) > 0 || file.IsolatedHosts != nil
+		policy, found = guard.New(file)
 		return found, nil
 	})
 	if err == nil && !read {
-		err = fmt.Errorf("%s is empty: a policy that forbids nothing is no file", path)
+		err = fmt.Errorf("%s forbids nothing: a policy like that is no file", path)
 	}
 	return policy, err
 }
@@ -64,7 +59,8 @@ func readPolicy(path string) (guard.Policy, error) {
 func policyCommand(s surroundings) *cobra.Command {
 	c := &cobra.Command{
 		Use: "policy", Short: "what the policy makes of a request", Args: noWords,
-		Long: `A policy forbids: each of its rules denies what meets all that the rule says. The
+		Long: `A policy forbids: each of its rules denies what meets all that the rule says, and
+its caps bound how much is sent. The
 file /etc/kes-respond/policy.yaml always counts, where it is there, and the one
 that the configuration names (policy) counts as well; what either denies is
 denied. No flag, variable or request switches a policy off.`,
@@ -152,6 +148,7 @@ const policyExample = `# A policy of kes-respond. Each rule denies what meets al
 # none of them denies is allowed. Lay it at /etc/kes-respond/policy.yaml, owned by
 # root and writable by nobody else (chmod 644), and try it with:
 #   kes-respond sample isolateHost | kes-respond policy test
+# Several policies together allow no more than each of them.
 deny:
   # What a started program does is up to the program.
   - name: no programs
@@ -182,4 +179,31 @@ deny:
   #   effects: [deletes]
   #   outside: ['C:\Users', 'C:\Temp']
   #   reason: only what users have brought is deleted
+
+# How much is sent at most, counted by the ledger over all processes that share
+# it. A refusal says from when on the next is possible. What is refused, answered
+# by an earlier request, or ended before it was sent does not count; releases are
+# not counted and not refused by a cap that names no effect.
+caps:
+  - name: isolations
+    effect: isolates
+    perMinute: 5
+    perHour: 30
+    perDay: 100
+    reason: more than that is a rule gone wrong
+  - name: all
+    perMinute: 120
+    perDay: 5000
+    reason: more than that is no response any more
+
+# Different hosts isolated at once. A host counts until a release of it was stored,
+# or for countedFor (168h): nobody tells that it was released in the console.
+isolatedHosts:
+  most: 50
+  reason: that many hosts off the network is an outage
+
+# KSC keeps 100 console tasks and drops the oldest, finished or not. From 80 that
+# are not known to have finished on, callers are warned; with this the rest is kept
+# for isolation.
+quota: enforce
 `

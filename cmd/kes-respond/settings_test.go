@@ -220,7 +220,8 @@ func TestAPolicyIsNotPassedOver(t *testing.T) {
 	assert.Len(t, p.Verdicts(guard.Question{}), 2, "both count")
 
 	for text, says := range map[string]string{
-		"":                                 "is empty",
+		"":                                 "forbids nothing",
+		"{}":                               "forbids nothing",
 		"deny: []":                         "/deny (line 1)",
 		"deny:\n  - {name: a, reason: r}":  "/deny/0 (line 2) needs tasks or effects",
 		"deny:\n  - {name: a, tasks: [x]}": "/deny/0/reason is required",

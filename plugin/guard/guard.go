@@ -1,7 +1,8 @@
 // Package guard decides whether a request may be sent. Decide is a pure
 // function from what is asked and what is known of the host to a decision
-// with a reason; it reads no clock, no file and no network, so that the same
-// question has the same answer everywhere and a table can test it.
+// with a reason, and so is Limit, from what is asked and what was sent lately;
+// they read no clock, no file and no network, so that the same question has the
+// same answer everywhere and a table can test it.
 //
 // A policy is a list of rules that deny. Without one all nine tasks are
 // allowed, and two policies together allow no more than either. Rules speak of
@@ -74,7 +75,18 @@ type Decision struct {
 }
 
 // Policy is what an organisation allows. The zero Policy allows everything.
-type Policy struct{ rules []rule }
+type Policy struct {
+	rules  []rule
+	limits limits
+}
+
+// File is what stands in a policy file.
+type File struct {
+	Deny          []Rule         `json:"deny"`
+	Caps          []Cap          `json:"caps"`
+	IsolatedHosts *IsolatedHosts `json:"isolatedHosts"`
+	Quota         string         `json:"quota"` // Enforce, or empty
+}
 
 // rule is a Rule, made ready.
 type rule struct {
@@ -83,14 +95,13 @@ type rule struct {
 	folders, outside []folder
 }
 
-// New makes a policy of rules. The violations say what in them cannot be meant,
-// with pointers that begin at the list.
-func New(rules []Rule) (Policy, []shared.Violation) {
+// New makes a policy of a file. The violations say what in it cannot be meant.
+func New(f File) (Policy, []shared.Violation) {
 	var p Policy
 	var found []shared.Violation
 	names := map[string]bool{}
-	for i, r := range rules {
-		at := fmt.Sprintf("/%d", i)
+	for i, r := range f.Deny {
+		at := fmt.Sprintf("/deny/%d", i)
 		one := rule{Rule: r}
 		var flaws []shared.Violation
 		if one.hosts, flaws = ready(r.Hosts); len(flaws) > 0 {
@@ -109,7 +120,9 @@ func New(rules []Rule) (Policy, []shared.Violation) {
 		names[r.Name] = true
 		p.rules = append(p.rules, one)
 	}
-	return p, found
+	var flaws []shared.Violation
+	p.limits, flaws = limitsOf(f)
+	return p, append(found, flaws...)
 }
 
 func below(at string, flaws []shared.Violation) []shared.Violation {
@@ -120,7 +133,9 @@ func below(at string, flaws []shared.Violation) []shared.Violation {
 }
 
 // And gives a policy that denies what either denies.
-func (p Policy) And(q Policy) Policy { return Policy{append(slices.Clone(p.rules), q.rules...)} }
+func (p Policy) And(q Policy) Policy {
+	return Policy{append(slices.Clone(p.rules), q.rules...), p.limits.and(q.limits)}
+}
 
 // LooksAtHosts says that some rule has to know more of a host than its id.
 func (p Policy) LooksAtHosts() bool {

@@ -19,7 +19,7 @@ func policy(t testing.TB, rules ...guard.Rule) guard.Policy {
 			rules[i].Name, rules[i].Reason = "rule", "because"
 		}
 	}
-	p, flaws := guard.New(rules)
+	p, flaws := guard.New(guard.File{Deny: rules})
 	require.Empty(t, flaws)
 	return p
 }
@@ -169,7 +169,7 @@ func TestPoliciesOnlyTighten(t *testing.T) {
 	})
 	rapid.Check(t, func(rt *rapid.T) {
 		draw := func(label string) guard.Policy {
-			p, flaws := guard.New(rapid.SliceOfNDistinct(rules, 0, 3, func(r guard.Rule) string { return r.Name }).Draw(rt, label))
+			p, flaws := guard.New(guard.File{Deny: rapid.SliceOfNDistinct(rules, 0, 3, func(r guard.Rule) string { return r.Name }).Draw(rt, label)})
 			require.Empty(rt, flaws)
 			return p
 		}
@@ -204,12 +204,12 @@ func TestWhatCannotBeMeant(t *testing.T) {
 		"/0/folders/1":         {Name: "a", Tasks: get, Folders: []string{`C:\`, `Windows`}},
 		"/0/outside/0":         {Name: "a", Tasks: get, Outside: []string{`\\server\share`}},
 	} {
-		_, flaws := guard.New([]guard.Rule{r})
+		_, flaws := guard.New(guard.File{Deny: []guard.Rule{r}})
 		if assert.Len(t, flaws, 1, pointer) {
-			assert.Equal(t, pointer, flaws[0].Pointer)
+			assert.Equal(t, "/deny"+pointer, flaws[0].Pointer)
 		}
 	}
-	_, flaws := guard.New([]guard.Rule{{Name: "a", Tasks: get}, {Name: "a", Tasks: get}})
+	_, flaws := guard.New(guard.File{Deny: []guard.Rule{{Name: "a", Tasks: get}, {Name: "a", Tasks: get}}})
 	require.Len(t, flaws, 1)
-	assert.Equal(t, "/1/name", flaws[0].Pointer)
+	assert.Equal(t, "/deny/1/name", flaws[0].Pointer)
 }

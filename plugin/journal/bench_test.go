@@ -37,7 +37,7 @@ func grownDir(b *testing.B, n int) string {
 				e := isolates(fmt.Sprint("old", done), "on")
 				e.HostID = fmt.Sprint("host", done)
 				e.Digest += e.HostID
-				if err := t.claim(keyed(e, fmt.Sprint("old", done)), &w); err != nil {
+				if err := t.claim(keyed(e, fmt.Sprint("old", done)), nil, &w); err != nil {
 					return err
 				}
 				p := w.claim.progress
@@ -172,7 +172,7 @@ func BenchmarkClaims(b *testing.B) {
 			for range n {
 				wg.Go(func() {
 					for range work {
-						c, _, err := j.Claim(b.Context(), fresh())
+						c, _, err := j.Claim(b.Context(), fresh(), nil)
 						if err == nil {
 							err = c.Ended(b.Context(), shared.Submitted, "", "")
 						}

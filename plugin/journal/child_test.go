@@ -97,7 +97,7 @@ func (w job) run(ctx context.Context) error {
 }
 
 func (w job) request(ctx context.Context, j *Journal, i int) error {
-	c, p, err := j.Claim(ctx, keyed(deletes(decimal(int64(i))), decimal(int64(i))))
+	c, p, err := j.Claim(ctx, keyed(deletes(decimal(int64(i))), decimal(int64(i))), nil)
 	if err != nil {
 		return err
 	}

@@ -41,13 +41,17 @@ type Claim struct {
 // before do not answer any more. Of several who saw the same Prior, and claim
 // again like this, one gets the Claim, and that one answers the others.
 //
+// What is allowed and answered by nobody is put before limit, unless that is
+// nil: in the same turn, so that of several requests for the last place one gets
+// it. What it refuses is recorded as refused. It must not call the ledger.
+//
 // ctx bounds the wait for the ledger. Concurrent claims share a flush.
-func (j *Journal) Claim(ctx context.Context, e Entry) (*Claim, *Prior, error) {
+func (j *Journal) Claim(ctx context.Context, e Entry, limit Limit) (*Claim, *Prior, error) {
 	if j.root == nil {
 		return &Claim{}, nil, nil
 	}
 	var w writing
-	err := j.exclusive(ctx, func(t *turn) error { return t.claim(j.recorded(e), &w) })
+	err := j.exclusive(ctx, func(t *turn) error { return t.claim(j.recorded(e), limit, &w) })
 	if err == nil && w.seq > 0 {
 		err = j.sync(w.seq)
 	}
@@ -68,11 +72,16 @@ type writing struct {
 	rotated bool
 }
 
-func (t *turn) claim(e Entry, w *writing) (err error) {
+func (t *turn) claim(e Entry, limit Limit, w *writing) (err error) {
 	j := t.j
 	k, answered, err := t.answer(e)
 	if err != nil {
 		return err
+	}
+	if e.Allowed && !answered {
+		if err := t.limited(&e, limit); err != nil {
+			return err
+		}
 	}
 	l := line{Event: string(Claimed), By: j.self, Boot: j.boot, User: j.options.User, PID: j.options.PID, Entry: e, progress: progress{Stage: Claimed}}
 	if answered {
@@ -104,6 +113,7 @@ func (t *turn) claim(e Entry, w *writing) (err error) {
 	} else if err := t.lookBack(&l); err != nil {
 		return err
 	}
+	l.At = timeNow()
 	at, err := t.append(l)
 	if err != nil {
 		return err
@@ -233,6 +243,7 @@ func (c *Claim) write(ctx context.Context, event string, p progress, durable boo
 	if p.Incident != 0 {
 		l.Server = c.claim.Server
 	}
+	l.counted(c.claim)
 	var seq uint64
 	err := j.exclusive(ctx, func(t *turn) error {
 		if may != nil {

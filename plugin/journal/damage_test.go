@@ -168,7 +168,7 @@ func TestAChangedRecordAnswersForNothing(t *testing.T) {
 	data := readFile(t, dir, segmentName(1))
 	writeFile(t, bytes.Replace(data, []byte(`"host":"host-1"`), []byte(`"host":"host-2"`), 1), dir, segmentName(1))
 	j := open(t, dir)
-	_, _, err := j.Claim(t.Context(), keyed(deletes("again"), "0"))
+	_, _, err := j.Claim(t.Context(), keyed(deletes("again"), "0"), nil)
 	isKind(t, err, Damaged)
 }
 

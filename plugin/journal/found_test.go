@@ -127,4 +127,5 @@ func (m *machine) found(rt *rapid.T, r *modelled) {
 	}
 	require.NoError(rt, err)
 	r.stage, r.incident = Stored, incident
+	m.model.holds(r)
 }

@@ -63,7 +63,7 @@ func TestAFullFileSystem(t *testing.T) {
 		for err == nil { // the last page of the ledger still has room
 			e := keyed(deletes("full"), decimal(int64(known)))
 			e.Reason = strings.Repeat("x", 1+round*13) // so that it is full at another byte each time
-			_, _, err = j.Claim(t.Context(), e)
+			_, _, err = j.Claim(t.Context(), e, nil)
 			if err == nil {
 				known++
 			}
@@ -93,7 +93,7 @@ func TestAFullFileSystem(t *testing.T) {
 // neverAClaim: a used key gives its request, or an error.
 func (j *Journal) neverAClaim(t *testing.T, e Entry) {
 	t.Helper()
-	c, p, err := j.Claim(t.Context(), e)
+	c, p, err := j.Claim(t.Context(), e, nil)
 	require.Nil(t, c)
 	require.True(t, p != nil || err != nil)
 }

@@ -9,8 +9,8 @@ import (
 )
 
 // The index is a file of pages that each carry a checksum: a header, the set
-// of open requests, and a hash table that holds, for a keyed hash, the place of
-// a line. It is changed in place, a page at a time, and never flushed on the
+// of open requests, a hash table that holds, for a keyed hash, the place of a
+// line, the gauges, and the set of isolated hosts. It is changed in place, a page at a time, and never flushed on the
 // way: after a kill the kernel still has it, and after a power failure what was
 // written since the last flush is read again from the ledger.
 //
@@ -24,16 +24,32 @@ const (
 	pagePlaces = (pageSize - pageHead) / 8
 	hashSize   = 12
 
-	firstHashPages = 256
-	firstOpenPages = 4
-	fill           = 0.7 // of the slots, then the table grows
+	firstHashPages  = 256
+	firstOpenPages  = 4
+	firstGaugePages = 16
+	heldPages       = 58  // for mostHeld hosts
+	fill            = 0.7 // of the slots, then the table grows
 )
 
 // errIndex says that the index cannot be used; it is made anew.
 var errIndex = errors.New("the index is not whole")
 
-// errRoom says that the index has to grow first.
-var errRoom = errors.New("the index is full")
+// roomError says which parts of the index have to grow first.
+type roomError uint8
+
+const (
+	roomHash roomError = 1 << iota
+	roomOpen
+	roomGauge
+)
+
+// Error is for tests: whoever gets it makes room.
+func (roomError) Error() string { return "the index is full" }
+
+func isRoom(err error) bool {
+	_, is := errors.AsType[roomError](err)
+	return is
+}
 
 type hash [hashSize]byte
 
@@ -110,13 +126,13 @@ func (x *index) slot(h hash) (page []byte, number int64, at int, err error) {
 			return page, number, n, nil
 		}
 	}
-	return nil, 0, 0, errRoom
+	return nil, 0, 0, roomHash
 }
 
 // get gives the place that was put last under a hash.
 func (x *index) get(h hash) (place, error) {
 	page, _, at, err := x.slot(h)
-	if errors.Is(err, errRoom) || err == nil && at == count(page) {
+	if isRoom(err) || err == nil && at == count(page) {
 		return 0, nil
 	}
 	if err != nil {
@@ -134,7 +150,7 @@ func (x *index) put(h hash, p place) error {
 	slot := page[pageHead+at*slotSize:][:slotSize]
 	if at == count(page) {
 		if float64(x.used) >= fill*pageSlots*float64(x.hashPages) {
-			return errRoom
+			return roomHash
 		}
 		copy(slot, h[:])
 		setCount(page, at+1)
@@ -192,7 +208,7 @@ func (x *index) addOpen(p place) error {
 			return x.write(page, number)
 		}
 	}
-	return errRoom
+	return roomOpen
 }
 
 // removeOpen ends that.

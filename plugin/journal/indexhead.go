@@ -2,7 +2,6 @@ package journal
 
 import (
 	"encoding/binary"
-	"errors"
 	"os"
 )
 
@@ -15,19 +14,20 @@ type mark struct {
 
 // header is the first page of an index.
 type header struct {
-	hashPages uint32
-	openPages uint32
-	openUsed  uint32 // no open claim stands in a page after this
-	first     uint32 // the first segment that there is
-	used      uint64 // slots in use
-	sealed    int64  // bytes in the segments before the last
-	covered   mark   // what the index knows, while the machine runs
-	flushed   mark   // what it knows after the power failed
-	boot      string
+	hashPages  uint32
+	openPages  uint32
+	openUsed   uint32 // no open claim stands in a page after this
+	gaugePages uint32
+	first      uint32 // the first segment that there is
+	used       uint64 // slots in use
+	sealed     int64  // bytes in the segments before the last
+	covered    mark   // what the index knows, while the machine runs
+	flushed    mark   // what it knows after the power failed
+	boot       string
 }
 
 const (
-	indexMagic = "kesidx02"
+	indexMagic = "kesidx03"
 	bootSize   = 16
 	markSize   = 16 + len(mac{})
 )
@@ -48,7 +48,7 @@ func readMark(b []byte) (m mark) {
 func (h header) page() []byte {
 	b := make([]byte, pageHead, pageSize)
 	b = append(b, indexMagic...)
-	for _, n := range []uint32{h.hashPages, h.openPages, h.openUsed, h.first} {
+	for _, n := range []uint32{h.hashPages, h.openPages, h.openUsed, h.gaugePages, h.first} {
 		b = binary.LittleEndian.AppendUint32(b, n)
 	}
 	b = binary.LittleEndian.AppendUint64(b, h.used)
@@ -65,10 +65,10 @@ func readHeader(b []byte) (h header, err error) {
 		return h, errIndex
 	}
 	b = b[pageHead+len(indexMagic):]
-	for i, n := range []*uint32{&h.hashPages, &h.openPages, &h.openUsed, &h.first} {
+	for i, n := range []*uint32{&h.hashPages, &h.openPages, &h.openUsed, &h.gaugePages, &h.first} {
 		*n = binary.LittleEndian.Uint32(b[4*i:])
 	}
-	b = b[16:]
+	b = b[20:]
 	h.used = binary.LittleEndian.Uint64(b)
 	h.sealed = int64(binary.LittleEndian.Uint64(b[8:]))
 	b = b[16:]
@@ -77,20 +77,24 @@ func readHeader(b []byte) (h header, err error) {
 	if b[0] != 0 {
 		h.boot = string(b[:bootSize])
 	}
-	if h.hashPages == 0 || h.openPages == 0 || h.openUsed > h.openPages {
+	if h.hashPages == 0 || h.openPages == 0 || h.openUsed > h.openPages || h.gaugePages == 0 {
 		return h, errIndex
 	}
 	return h, nil
 }
 
-// newIndex is an empty index in memory.
-func newIndex(hashPages, openPages uint32) *index {
-	total := 1 + int64(hashPages) + int64(openPages)
-	m := make(memory, total*pageSize)
-	for n := int64(1); n < total; n++ {
+// firstSizes are those of a new index.
+func firstSizes() header {
+	return header{hashPages: firstHashPages, openPages: firstOpenPages, gaugePages: firstGaugePages}
+}
+
+// newIndex is an empty index in memory, of the sizes that a header says.
+func newIndex(sizes header) *index {
+	m := make(memory, sizes.size())
+	for n := int64(1); n < int64(len(m))/pageSize; n++ {
 		seal(m[n*pageSize:][:pageSize], n)
 	}
-	return &index{pages: m, header: header{hashPages: hashPages, openPages: openPages}}
+	return &index{pages: m, header: sizes}
 }
 
 // openIndex opens the index as it lies on the disk.
@@ -113,64 +117,12 @@ func (j *Journal) openIndex() (*index, error) {
 	return nil, errIndex
 }
 
-func (h header) size() int64 { return (1 + int64(h.openPages) + int64(h.hashPages)) * pageSize }
+func (h header) gaugesAt() int64 { return 1 + int64(h.openPages) + int64(h.hashPages) }
+func (h header) heldAt() int64   { return h.gaugesAt() + int64(h.gaugePages) }
+func (h header) size() int64     { return (h.heldAt() + heldPages) * pageSize }
 
 // saveHeader writes what the index knows now.
 func (x *index) saveHeader() error {
 	_, err := x.WriteAt(x.page(), 0)
 	return err
-}
-
-// crowded says that another line may not find room in the table.
-func (h header) crowded() bool {
-	return float64(h.used+8) >= fill*pageSlots*float64(h.hashPages)
-}
-
-// grown is a copy in memory with room for more. What stands in segments that
-// are gone is left out. The header may know of fewer entries than there are: a
-// process that is killed between the two has written them, and not that.
-func (x *index) grown() (*index, error) {
-	hashPages, openPages := x.hashPages, x.openPages
-	for {
-		if x.openUsed == x.openPages {
-			openPages = 2 * x.openPages
-		}
-		bigger, err := x.copied(hashPages, openPages)
-		if err == nil && !bigger.crowded() || err != nil && !errors.Is(err, errRoom) {
-			return bigger, err
-		}
-		hashPages *= 2
-	}
-}
-
-func (x *index) copied(hashPages, openPages uint32) (*index, error) {
-	bigger := newIndex(hashPages, openPages)
-	bigger.header = x.header
-	bigger.hashPages, bigger.openPages, bigger.used, bigger.openUsed = hashPages, openPages, 0, 0
-	all, err := x.open()
-	if err != nil {
-		return nil, err
-	}
-	for _, p := range all {
-		if err := bigger.addOpen(p); err != nil {
-			return nil, err
-		}
-	}
-	for n := range int64(x.hashPages) {
-		page, err := x.read(1 + int64(x.openPages) + n)
-		if err != nil {
-			return nil, err
-		}
-		for at := range min(count(page), pageSlots) {
-			slot := page[pageHead+at*slotSize:][:slotSize]
-			p := place(binary.LittleEndian.Uint64(slot[hashSize:]))
-			if p.segment() < x.first {
-				continue
-			}
-			if err := bigger.put(hash(slot[:hashSize]), p); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return bigger, nil
 }

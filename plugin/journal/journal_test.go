@@ -16,7 +16,7 @@ import (
 func TestTheZeroJournalKeepsNothing(t *testing.T) {
 	var j Journal
 	for range 2 {
-		c, p, err := j.Claim(t.Context(), keyed(deletes("1"), "k"))
+		c, p, err := j.Claim(t.Context(), keyed(deletes("1"), "k"), nil)
 		require.NoError(t, err)
 		require.Nil(t, p)
 		require.NoError(t, c.Found(t.Context(), 7, added))
@@ -103,7 +103,7 @@ func TestARefusalIsRecordedAndClaimsNothing(t *testing.T) {
 	j := open(t, newDir(t))
 	e := keyed(isolates("1", "on"), "k")
 	e.Allowed, e.RefusalCode, e.Decision = false, shared.Policy, "domain controllers are not isolated"
-	c, p, err := j.Claim(t.Context(), e)
+	c, p, err := j.Claim(t.Context(), e, nil)
 	require.NoError(t, err)
 	assert.Nil(t, c)
 	assert.Nil(t, p)
@@ -194,7 +194,7 @@ func TestClosed(t *testing.T) {
 	require.NoError(t, j.Close())
 	require.NoError(t, j.Close())
 	isKind(t, c.Sending(t.Context(), added), Closed)
-	_, _, err := j.Claim(t.Context(), deletes("2"))
+	_, _, err := j.Claim(t.Context(), deletes("2"), nil)
 	isKind(t, err, Closed)
 }
 
@@ -207,6 +207,6 @@ func TestReadOnly(t *testing.T) {
 	r := open(t, dir, func(o *Options) { o.ReadOnly = true })
 	assert.Len(t, all(t, r, Filter{}), 1)
 	sound(t, r, nil)
-	_, _, err = r.Claim(t.Context(), deletes("2"))
+	_, _, err = r.Claim(t.Context(), deletes("2"), nil)
 	isKind(t, err, Closed)
 }

@@ -15,6 +15,10 @@ const (
 	byEqual    = "equal"    // server and digest: the last claim of an equal request
 	bySlot     = "slot"     // server, host and slot: the last claim on it
 	byIncident = "incident" // server and incident: its claim
+
+	ofEffect = "effect" // an effect, or all that counts: its gauge
+	ofServer = "server" // a server: the gauge of its outstanding requests
+	ofHost   = "host"   // server and host: that it is isolated
 )
 
 // hash is keyed, so that nobody can choose two requests that share one. It is
@@ -38,10 +42,11 @@ func decimal[T int64 | uint64](n T) string { return strconv.FormatInt(int64(n), 
 func (t *turn) learn(l line, at place) error {
 	for {
 		err := t.note(l, at)
-		if !errors.Is(err, errRoom) {
+		room, is := errors.AsType[roomError](err)
+		if !is {
 			return err
 		}
-		if err := t.grow(); err != nil {
+		if err := t.grow(room); err != nil {
 			return err
 		}
 	}
@@ -57,7 +62,10 @@ func (t *turn) note(l line, at place) error {
 	case eventRefused, eventAnswered:
 		return errors.Join(x.put(j.hash(byNumber, decimal(l.Seq)), at), x.put(j.hash(byID, string(l.ID)), at))
 	case string(Claimed):
-		return t.noteClaim(l, at)
+		if err := t.noteClaim(l, at); err != nil {
+			return err
+		}
+		return t.countClaim(l, at)
 	}
 	if err := x.put(j.hash(byNumber, decimal(l.Of)), at); err != nil || l.Claim.segment() < x.first {
 		return err
@@ -70,10 +78,15 @@ func (t *turn) note(l line, at place) error {
 	switch l.Event {
 	case eventAdopted:
 		return x.addOpen(l.Claim)
+	case string(Stored):
+		return t.countStored(l)
 	case eventEnded:
 		if !l.open() {
-			return x.removeOpen(l.Claim)
+			if err := x.removeOpen(l.Claim); err != nil {
+				return err
+			}
 		}
+		return t.countEnd(l)
 	}
 	return nil
 }

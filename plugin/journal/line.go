@@ -58,6 +58,10 @@ type line struct {
 	EqualBefore place `json:"equalBefore,omitempty"` // the last claim of an equal request before this
 	SlotBefore  place `json:"slotBefore,omitempty"`  // the last claim on its slot before this
 
+	// Of what is counted, at the end of a request: when it was claimed, and its
+	// host, server and effects stand in the line as well.
+	Began *time.Time `json:"claimedAt,omitempty"`
+
 	Format  int    `json:"format,omitempty"`
 	Segment uint32 `json:"segment,omitempty"`
 	Prev    string `json:"prev,omitempty"`    // the MAC that the segment before ended with

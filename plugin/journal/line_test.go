@@ -56,7 +56,7 @@ func TestALineThatIsTooLong(t *testing.T) {
 	j := open(t, newDir(t))
 	e := deletes("1")
 	e.Reason = string(bytes.Repeat([]byte("x"), maxLine))
-	_, _, err := j.Claim(t.Context(), e)
+	_, _, err := j.Claim(t.Context(), e, nil)
 	isKind(t, err, Disk)
 	assert.Equal(t, 1, sound(t, j, nil).Lines)
 }
@@ -135,7 +135,7 @@ func FuzzLine(f *testing.F) {
 
 // FuzzIndexHeader: a header is taken only with its checksum.
 func FuzzIndexHeader(f *testing.F) {
-	good := newIndex(firstHashPages, firstOpenPages).page()
+	good := newIndex(firstSizes()).page()
 	f.Add(good)
 	f.Add([]byte(nil))
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -44,7 +44,7 @@ func (m *machine) claim(rt *rapid.T) {
 		}
 	}
 	want, reused := m.model.answer(e, 5*time.Minute)
-	c, p, err := m.js[i].Claim(m.t.Context(), e)
+	c, p, err := m.js[i].Claim(m.t.Context(), e, nil)
 	if reused {
 		require.Equal(rt, want.seq, isKindIn(rt, err, Reused).Prior.Seq)
 		return
@@ -60,7 +60,9 @@ func (m *machine) claim(rt *rapid.T) {
 		require.Nil(rt, c)
 		return
 	}
-	m.model.requests = append(m.model.requests, &modelled{Entry: e, seq: c.Record().Seq, at: time.Now().Truncate(time.Millisecond), process: i, stage: Claimed, claim: c})
+	r := &modelled{Entry: e, seq: c.Record().Seq, at: time.Now().Truncate(time.Millisecond), process: i, stage: Claimed, claim: c}
+	m.model.requests = append(m.model.requests, r)
+	m.model.holds(r)
 }
 
 func isKindIn(rt *rapid.T, err error, k Kind) *Error {
@@ -104,6 +106,7 @@ func (m *machine) advance(rt *rapid.T) {
 		r.incident = int64(m.n*1000) + int64(r.seq)
 		require.NoError(rt, r.claim.Stored(ctx, r.incident, added))
 		r.stage = Stored
+		m.model.holds(r)
 	case found:
 		m.found(rt, r)
 	case Updated:
@@ -114,6 +117,7 @@ func (m *machine) advance(rt *rapid.T) {
 			shared.Succeeded, shared.Submitted, shared.Partial, shared.Pending, shared.Failed, shared.Cancelled, shared.Unknown,
 		}).Draw(rt, "outcome")
 		require.NoError(rt, r.claim.Ended(ctx, r.outcome, "", ""))
+		m.model.holds(r)
 	}
 }
 
@@ -197,6 +201,46 @@ func (m *machine) check(rt *rapid.T) {
 		want = append(want, r.seq)
 	}
 	require.Equal(rt, want, listed)
+	m.counted(rt, j)
+}
+
+// counted compares what is counted. No history lasts a day.
+func (m *machine) counted(rt *rapid.T, j *Journal) {
+	now := time.Now()
+	effects := []shared.Effect{"", shared.Isolates, shared.Releases, shared.Deletes, shared.Reads}
+	used := map[string]int{}
+	var many, hosts int
+	var already bool
+	_, err := j.Rehearse(m.t.Context(), Entry{Server: "main", HostID: "h1"}, func(u Usage) *Refusal {
+		for _, effect := range effects {
+			for _, w := range wheels {
+				used[string(effect)+w.span().String()], _ = u.Used(effect, w.span(), 1)
+			}
+		}
+		many, _ = u.Outstanding(30*time.Minute, 1)
+		hosts, already, _ = u.Isolated(day)
+		return nil
+	})
+	require.NoError(rt, err)
+	between := func(n int, span, step time.Duration, what string, fits func(*modelled) bool) {
+		exactly := func(span time.Duration) int {
+			return m.model.used(func(r *modelled) bool { return now.Sub(r.at) < span && fits(r) })
+		}
+		require.GreaterOrEqual(rt, n, exactly(span), "%s in %s", what, span)
+		require.LessOrEqual(rt, n, exactly(span+step), "%s in %s", what, span)
+	}
+	for _, effect := range effects {
+		for _, w := range wheels {
+			between(used[string(effect)+w.span().String()], w.span(), w.step, string(effect), func(r *modelled) bool {
+				return slices.Contains(r.Effects, effect) || effect == "" && r.Effects[0] != shared.Releases
+			})
+		}
+	}
+	between(many, 30*time.Minute, time.Minute, "outstanding", func(r *modelled) bool {
+		return r.Server == "main" && r.outcome != shared.Succeeded && r.outcome != shared.Partial && r.outcome != shared.Failed
+	})
+	require.Len(rt, m.model.held, hosts)
+	require.Equal(rt, m.model.held["main h1"] != nil, already)
 }
 
 // run plays one history and compares what came of it.

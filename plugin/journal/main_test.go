@@ -78,7 +78,7 @@ func keyed(e Entry, key string) Entry {
 // claim demands a Claim.
 func (j *Journal) mustClaim(t testing.TB, e Entry) *Claim {
 	t.Helper()
-	c, p, err := j.Claim(t.Context(), e)
+	c, p, err := j.Claim(t.Context(), e, nil)
 	require.NoError(t, err)
 	require.Nil(t, p)
 	require.NotNil(t, c)
@@ -88,7 +88,7 @@ func (j *Journal) mustClaim(t testing.TB, e Entry) *Claim {
 // prior demands a Prior.
 func (j *Journal) mustPrior(t testing.TB, e Entry) *Prior {
 	t.Helper()
-	c, p, err := j.Claim(t.Context(), e)
+	c, p, err := j.Claim(t.Context(), e, nil)
 	require.NoError(t, err)
 	require.Nil(t, c, "nothing answered for it")
 	require.NotNil(t, p)

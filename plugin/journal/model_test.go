@@ -13,6 +13,7 @@ import (
 // model is the rules in the plainest words, over a list in memory.
 type model struct {
 	requests []*modelled
+	held     map[string]*modelled // the hosts that are isolated, by what holds them
 }
 
 type modelled struct {
@@ -66,6 +67,33 @@ func (m *model) setOtherwise(e Entry, newer []*modelled) bool {
 		return r.Server == e.Server && r.HostID == e.HostID && r.Slot == e.Slot && r.Value != e.Value &&
 			r.outcome != shared.Failed && r.outcome != shared.Cancelled
 	})
+}
+
+// used counts the requests that fit and were not given up before they were sent.
+func (m *model) used(fits func(*modelled) bool) (n int) {
+	for _, r := range m.requests {
+		unsent := r.incident == 0 && (r.outcome == shared.Failed || r.outcome == shared.Cancelled)
+		if fits(r) && !unsent {
+			n++
+		}
+	}
+	return n
+}
+
+// holds keeps account of isolated hosts when something became of a request.
+func (m *model) holds(r *modelled) {
+	if m.held == nil {
+		m.held = map[string]*modelled{}
+	}
+	host, never := r.Server+" "+r.HostID, r.outcome == shared.Failed || r.outcome == shared.Cancelled && r.incident == 0
+	switch {
+	case r.Value == "on" && never && m.held[host] == r:
+		delete(m.held, host)
+	case r.Value == "on" && r.outcome == "" && m.held[host] == nil && (r.stage == Claimed || r.stage == Stored):
+		m.held[host] = r
+	case r.Value == "off" && r.outcome == "" && r.stage == Stored:
+		delete(m.held, host)
+	}
 }
 
 // taken says that another request of the same server has the incident.

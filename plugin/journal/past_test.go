@@ -35,7 +35,7 @@ func TestPast(t *testing.T) {
 				e := isolates(fmt.Sprint("again", i), "on")
 				e.Past = priors[i].Seq
 				var err error
-				claims[i], priors[i], err = js[i%3].Claim(t.Context(), e)
+				claims[i], priors[i], err = js[i%3].Claim(t.Context(), e, nil)
 				assert.NoError(t, err)
 			})
 		}

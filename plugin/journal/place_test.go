@@ -150,7 +150,7 @@ func TestALedgerOfANewerFormatIsLeftAlone(t *testing.T) {
 	_, err := Open(t.Context(), dir, Options{})
 	isKind(t, err, Format)
 	isKind(t, c.Sending(t.Context(), added), Format)
-	_, _, err = running.Claim(t.Context(), deletes("2"))
+	_, _, err = running.Claim(t.Context(), deletes("2"), nil)
 	isKind(t, err, Format)
 	assert.Equal(t, before, readFile(t, dir, segmentName(2)))
 	require.NoError(t, os.Remove(filepath.Join(dir, indexFile)))

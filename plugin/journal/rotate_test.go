@@ -167,7 +167,7 @@ func TestTheBoundOfTheSize(t *testing.T) {
 		var err error
 		for ; err == nil; n++ {
 			var c *Claim
-			if c, _, err = j.Claim(t.Context(), keyed(deletes("n"), fmt.Sprint(n))); err == nil {
+			if c, _, err = j.Claim(t.Context(), keyed(deletes("n"), fmt.Sprint(n)), nil); err == nil {
 				require.NoError(t, carry(t.Context(), c, int64(n), shared.Succeeded))
 			}
 		}
@@ -175,7 +175,7 @@ func TestTheBoundOfTheSize(t *testing.T) {
 		assert.Contains(t, e.Assistance, "bound")
 		refused := deletes("refused")
 		refused.Allowed = false
-		_, _, err = j.Claim(t.Context(), refused)
+		_, _, err = j.Claim(t.Context(), refused, nil)
 		isKind(t, err, Full)
 		for i := range n - 1 {
 			j.mustPrior(t, keyed(deletes("again"), fmt.Sprint(i)))
@@ -184,7 +184,7 @@ func TestTheBoundOfTheSize(t *testing.T) {
 		require.NoError(t, j.Close())
 		require.NoError(t, os.Remove(filepath.Join(dir, indexFile)))
 		k := open(t, dir, bound)
-		_, _, err = k.Claim(t.Context(), deletes("new"))
+		_, _, err = k.Claim(t.Context(), deletes("new"), nil)
 		isKind(t, err, Full)
 		time.Sleep(11 * day) // in the same month, and the last file is small
 		require.Equal(t, [2]uint32{1, 2}, segmentsOf(t, k))
@@ -213,7 +213,7 @@ func TestTheIndexGrows(t *testing.T) {
 	require.NoError(t, j.exclusive(t.Context(), func(tu *turn) error { // without a flush for each
 		for i := range claims {
 			w := writing{}
-			if err := tu.claim(keyed(deletes(decimal(int64(i))), decimal(int64(i))), &w); err != nil {
+			if err := tu.claim(keyed(deletes(decimal(int64(i))), decimal(int64(i))), nil, &w); err != nil {
 				return err
 			}
 			claims[i] = w.claim

@@ -37,7 +37,7 @@ func TestTheSameKeyIsAnsweredWhateverBecameOfIt(t *testing.T) {
 			"task": func() Entry { e := keyed(deletes("4"), "k"); e.Digest = "other"; return e }(),
 			"KSC":  func() Entry { e := keyed(deletes("4"), "k"); e.Server = "other"; return e }(),
 		} {
-			_, _, err = j.Claim(t.Context(), e)
+			_, _, err = j.Claim(t.Context(), e, nil)
 			assert.Equal(t, "1", isKind(t, err, Reused).Prior.ID.Text(), name)
 		}
 	}
@@ -69,7 +69,7 @@ func TestEqualRequests(t *testing.T) {
 					require.NoError(t, claim.Ended(t.Context(), c.outcome, "", ""))
 				}
 				again := first[name]("2")
-				_, p, err := j.Claim(t.Context(), again)
+				_, p, err := j.Claim(t.Context(), again, nil)
 				require.NoError(t, err)
 				assert.Equal(t, want, p != nil, "%s %s", name, c.outcome)
 				again.AllowDuplicate = true
@@ -138,9 +138,9 @@ func TestANewerOppositeEndsTheWindow(t *testing.T) {
 			j.mustClaim(t, elsewhere)
 			refused := isolates("4", "off")
 			refused.Allowed = false
-			_, _, err := j.Claim(t.Context(), refused)
+			_, _, err := j.Claim(t.Context(), refused, nil)
 			require.NoError(t, err)
-			_, p, err := j.Claim(t.Context(), isolates("5", "on"))
+			_, p, err := j.Claim(t.Context(), isolates("5", "on"), nil)
 			require.NoError(t, err)
 			assert.Equal(t, c.answers, p != nil, "first %q, release %q", first, c.release)
 		}

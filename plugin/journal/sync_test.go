@@ -64,7 +64,7 @@ func TestConcurrentClaimsShareAFlush(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range n {
 		wg.Go(func() {
-			_, _, err := j.Claim(t.Context(), keyed(deletes(fmt.Sprint(i)), fmt.Sprint(i)))
+			_, _, err := j.Claim(t.Context(), keyed(deletes(fmt.Sprint(i)), fmt.Sprint(i)), nil)
 			assert.NoError(t, err)
 		})
 	}
@@ -87,7 +87,7 @@ func TestManyGoroutinesOneKey(t *testing.T) {
 				e := keyed(deletes(fmt.Sprint(i)), key)
 				e.HostID = "host" + key
 				e.Digest += key
-				c, p, err := js[i%3].Claim(t.Context(), e)
+				c, p, err := js[i%3].Claim(t.Context(), e, nil)
 				if !assert.NoError(t, err) {
 					return
 				}
@@ -126,12 +126,12 @@ func TestAFlushThatFailsEndsAllWriting(t *testing.T) {
 	})
 	c := j.mustClaim(t, deletes("1"))
 	armed = true
-	_, _, err = j.Claim(t.Context(), keyed(deletes("2"), "k"))
+	_, _, err = j.Claim(t.Context(), keyed(deletes("2"), "k"), nil)
 	isKind(t, err, Disk)
 	armed, j.active = false, good
 	before := readFile(t, dir, segmentName(1))
 	isKind(t, c.Sending(t.Context(), added), Disk)
-	_, _, err = j.Claim(t.Context(), deletes("3"))
+	_, _, err = j.Claim(t.Context(), deletes("3"), nil)
 	isKind(t, err, Disk)
 	assert.Equal(t, before, readFile(t, dir, segmentName(1)))
 }

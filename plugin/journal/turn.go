@@ -120,7 +120,9 @@ func (t *turn) append(l line) (place, error) {
 		return 0, e
 	}
 	l.Seq = t.x.covered.seq + 1
-	l.At = time.Now().UTC().Truncate(time.Millisecond)
+	if l.At.IsZero() {
+		l.At = timeNow()
+	}
 	data, m, err := l.encode(j.prover, t.x.covered.mac)
 	if err != nil {
 		return 0, j.diskError("cannot take the record", err)
@@ -142,36 +144,14 @@ func (t *turn) append(l line) (place, error) {
 	return at, nil
 }
 
+// timeNow is the time of a line.
+func timeNow() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
+
 // covered takes a line that stands in the ledger into the index. A failure
 // costs time, not truth: the line is read again.
 func (t *turn) covered(l line, at place, size int, m mac) {
 	t.stale = t.stale || t.learn(l, at) != nil
 	t.x.header.covered = mark{at + place(size), l.Seq, m}
-}
-
-// reserve makes the index large enough for another line beforehand.
-func (t *turn) reserve() error {
-	if !t.x.crowded() && t.x.openUsed < t.x.openPages {
-		return nil
-	}
-	err := t.grow()
-	if errors.Is(err, errIndex) && !t.rebuilt {
-		err = t.rebuild() // what cannot be copied is read again
-	}
-	return err
-}
-
-// grow gives the index more room: a new file, in the place of the old one.
-func (t *turn) grow() error {
-	bigger, err := t.x.grown()
-	if err != nil {
-		return err
-	}
-	if _, ok := t.x.pages.(memory); ok {
-		t.x = bigger
-		return nil
-	}
-	return t.install(bigger)
 }
 
 // install puts an index from memory in the place of the one on the disk.

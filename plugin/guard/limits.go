@@ -1,0 +1,202 @@
+package guard
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/kes-respond/kes-respond/shared"
+)
+
+// Cap bounds how many requests are sent in a span of time, by all who share a
+// ledger. Zero bounds nothing.
+type Cap struct {
+	Name      string        `json:"name"`
+	Reason    string        `json:"reason"` // quoted to the caller
+	Effect    shared.Effect `json:"effect"` // empty: all requests but those that only release
+	PerMinute Number        `json:"perMinute"`
+	PerHour   Number        `json:"perHour"`
+	PerDay    Number        `json:"perDay"`
+}
+
+// Number is a whole number, however JSON writes it.
+type Number int
+
+// UnmarshalJSON reads 10, and 10.0 and 1e1 as well, which are the same to a
+// schema.
+func (n *Number) UnmarshalJSON(data []byte) error {
+	var f float64
+	err := json.Unmarshal(data, &f)
+	*n = Number(f)
+	return err
+}
+
+// IsolatedHosts bounds how many different hosts are isolated at once. A host
+// counts from a request that may isolate it until one that releases it was
+// stored, or for CountedFor, a week where that is empty: that somebody else, or
+// the host's own policy, has ended it is not seen.
+type IsolatedHosts struct {
+	Most       Number `json:"most"`
+	CountedFor string `json:"countedFor"`
+	Reason     string `json:"reason"`
+	countedFor time.Duration
+}
+
+// How long an isolated host is counted.
+const (
+	defaultCountedFor = 7 * 24 * time.Hour
+	leastCountedFor   = time.Hour
+	mostCountedFor    = 400 * 24 * time.Hour
+)
+
+// The places that KSC has for console tasks: it drops the oldest beyond a hundred,
+// finished or not. A request is outstanding until it is seen to have finished,
+// for QuotaSpan at most.
+const (
+	QuotaPlaces  = 100
+	QuotaWarning = 80 // from here on callers are warned, and with Enforce only isolation goes on
+	QuotaSpan    = 30 * time.Minute
+	Enforce      = "enforce"
+)
+
+// Counts is what was asked for lately, as the ledger counts it.
+type Counts interface {
+	// Used says how many requests with an effect there were within a span of at
+	// most a day, and when there will be fewer than most.
+	Used(effect shared.Effect, span time.Duration, most int) (used int, free time.Time)
+
+	// Isolated says how many hosts were isolated within a span and not released,
+	// whether this one is among them, and when the first is counted no more.
+	Isolated(span time.Duration) (hosts int, already bool, free time.Time)
+
+	// Outstanding says how many requests to the same server were sent within a
+	// span of at most an hour and have not finished, and when there will be fewer
+	// than most.
+	Outstanding(span time.Duration, most int) (many int, free time.Time)
+}
+
+// limits are what a policy says of numbers.
+type limits struct {
+	caps     []Cap
+	isolated []IsolatedHosts
+	enforce  bool
+}
+
+func (l limits) and(m limits) limits {
+	return limits{
+		append(slices.Clone(l.caps), m.caps...), append(slices.Clone(l.isolated), m.isolated...), l.enforce || m.enforce,
+	}
+}
+
+// limitsOf reads the limits of a file, with what in them cannot be meant.
+func limitsOf(f File) (l limits, found []shared.Violation) {
+	l.caps, l.enforce = f.Caps, f.Quota == Enforce
+	names := map[string]bool{}
+	for i, c := range f.Caps {
+		at := fmt.Sprintf("/caps/%d", i)
+		if c.PerMinute == 0 && c.PerHour == 0 && c.PerDay == 0 {
+			found = append(found, shared.Violation{Pointer: at, Message: "needs perMinute, perHour or perDay: say how many"})
+		}
+		if names[c.Name] {
+			found = append(found, shared.Violation{Pointer: at + "/name", Message: "is the name of another cap"})
+		}
+		names[c.Name] = true
+	}
+	if f.IsolatedHosts == nil {
+		return l, found
+	}
+	one := *f.IsolatedHosts
+	one.countedFor = defaultCountedFor
+	if one.CountedFor != "" {
+		var err error
+		if one.countedFor, err = time.ParseDuration(one.CountedFor); err != nil || one.countedFor < leastCountedFor || one.countedFor > mostCountedFor {
+			found = append(found, shared.Violation{Pointer: "/isolatedHosts/countedFor", Message: "must be a time from 1h to 9600h, such as 168h"})
+		}
+	}
+	l.isolated = []IsolatedHosts{one}
+	return l, found
+}
+
+// Limit says whether a request that no rule denies may be sent now. Where it may
+// not, the reason names the time from which it will be possible again, should
+// nothing else be sent meanwhile.
+func (p Policy) Limit(q Question, c Counts) Decision {
+	for _, one := range p.limits.caps {
+		if d := one.reached(q, c); !d.Allowed {
+			return d
+		}
+	}
+	for _, one := range p.limits.isolated {
+		if d := one.reached(q, c); !d.Allowed {
+			return d
+		}
+	}
+	return p.limits.quota(q, c)
+}
+
+func (one Cap) reached(q Question, c Counts) Decision {
+	counted := slices.Contains(q.Effects, one.Effect) || one.Effect == "" && !onlyReleases(q.Effects)
+	if !counted {
+		return Decision{Allowed: true}
+	}
+	for _, span := range []struct {
+		most Number
+		time time.Duration
+		name string
+	}{{one.PerMinute, time.Minute, "a minute"}, {one.PerHour, time.Hour, "an hour"}, {one.PerDay, 24 * time.Hour, "a day"}} {
+		if span.most == 0 {
+			continue
+		}
+		if used, free := c.Used(one.Effect, span.time, int(span.most)); used >= int(span.most) {
+			what := "of any kind"
+			if one.Effect != "" {
+				what = "whose effect is " + string(one.Effect)
+			}
+			return Decision{Rule: one.Name, Code: shared.Cap, Reason: fmt.Sprintf(
+				"the policy's cap %q is reached: %d requests %s in %s, and %d are allowed: %s; the next is possible from %s",
+				one.Name, used, what, span.name, span.most, one.Reason, from(free))}
+		}
+	}
+	return Decision{Allowed: true}
+}
+
+func (one IsolatedHosts) reached(q Question, c Counts) Decision {
+	if !slices.Contains(q.Effects, shared.Isolates) {
+		return Decision{Allowed: true}
+	}
+	hosts, already, free := c.Isolated(one.countedFor)
+	if already || hosts < int(one.Most) {
+		return Decision{Allowed: true}
+	}
+	return Decision{Rule: "isolatedHosts", Code: shared.Cap, Reason: fmt.Sprintf(
+		"the policy allows %d hosts to be isolated at once, and %d are: %s; the next is possible when one of them is released, or from %s",
+		one.Most, hosts, one.Reason, from(free))}
+}
+
+// quota keeps the last places at KSC for isolation, and any for its end.
+func (l limits) quota(q Question, c Counts) Decision {
+	if !l.enforce || onlyReleases(q.Effects) {
+		return Decision{Allowed: true}
+	}
+	most := QuotaWarning
+	if slices.Contains(q.Effects, shared.Isolates) {
+		most = QuotaPlaces
+	}
+	many, free := c.Outstanding(QuotaSpan, most)
+	if many < most {
+		return Decision{Allowed: true}
+	}
+	return Decision{Rule: "quota", Code: shared.Quota, Reason: fmt.Sprintf(
+		"%d requests to this server are not known to have finished, and KSC keeps %d console tasks: it would drop the oldest, finished or not. The last %d places are kept for isolation; the next is possible from %s, or when some have finished",
+		many, QuotaPlaces, QuotaPlaces-QuotaWarning, from(free))}
+}
+
+func onlyReleases(effects []shared.Effect) bool {
+	return len(effects) > 0 && !slices.ContainsFunc(effects, func(e shared.Effect) bool { return e != shared.Releases })
+}
+
+// from is a time to a second, not earlier than it is.
+func from(t time.Time) string {
+	return t.Add(time.Second - time.Nanosecond).UTC().Truncate(time.Second).Format(time.RFC3339)
+}

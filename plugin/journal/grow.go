@@ -1,0 +1,132 @@
+package journal
+
+import (
+	"encoding/binary"
+	"errors"
+)
+
+// reserve makes the index large enough for another line beforehand.
+func (t *turn) reserve() error {
+	if !t.x.crowded() && t.x.openUsed < t.x.openPages {
+		return nil
+	}
+	err := t.grow(t.x.short(0))
+	if errors.Is(err, errIndex) && !t.rebuilt {
+		err = t.rebuild() // what cannot be copied is read again
+	}
+	return err
+}
+
+// short says which parts of the index have to grow: those that are full, and
+// what found no room.
+func (h header) short(room roomError) roomError {
+	if h.openUsed == h.openPages {
+		room |= roomOpen
+	}
+	return room
+}
+
+// grow gives the index more room: a new file, in the place of the old one.
+func (t *turn) grow(room roomError) error {
+	bigger, err := t.x.grown(room)
+	if err != nil {
+		return err
+	}
+	if _, ok := t.x.pages.(memory); ok {
+		t.x = bigger
+		return nil
+	}
+	return t.install(bigger)
+}
+
+// crowded says that another line may not find room in the table.
+func (h header) crowded() bool {
+	return float64(h.used+8) >= fill*pageSlots*float64(h.hashPages)
+}
+
+// grown is a copy in memory with room for more. What stands in segments that
+// are gone is left out. The header may know of fewer entries than there are: a
+// process that is killed between the two has written them, and not that.
+func (x *index) grown(room roomError) (*index, error) {
+	sizes := x.header
+	room &^= roomHash // what is gone may make room enough
+	for {
+		if room&roomOpen != 0 {
+			sizes.openPages *= 2
+		}
+		if room&roomGauge != 0 {
+			sizes.gaugePages *= 2
+		}
+		if room&roomHash != 0 {
+			sizes.hashPages *= 2
+		}
+		bigger, err := x.copied(sizes)
+		if err == nil && !bigger.crowded() {
+			return bigger, nil
+		}
+		short, is := errors.AsType[roomError](err)
+		if err != nil && !is {
+			return nil, err
+		}
+		if room = short; err == nil {
+			room = roomHash
+		}
+	}
+}
+
+// copied is a copy of other sizes. Its error is of type roomError where one of
+// them does not do.
+func (x *index) copied(sizes header) (*index, error) {
+	sizes.used, sizes.openUsed = 0, 0
+	bigger := newIndex(sizes)
+	all, err := x.open()
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range all {
+		if err := bigger.addOpen(p); err != nil {
+			return nil, err
+		}
+	}
+	if err := x.copyTable(bigger); err != nil {
+		return nil, err
+	}
+	return bigger, errors.Join(
+		x.copyPages(bigger, x.gaugesAt(), bigger.gaugesAt(), int64(x.gaugePages)),
+		x.copyPages(bigger, x.heldAt(), bigger.heldAt(), heldPages),
+	)
+}
+
+func (x *index) copyTable(bigger *index) error {
+	for n := range int64(x.hashPages) {
+		page, err := x.read(1 + int64(x.openPages) + n)
+		if err != nil {
+			return err
+		}
+		for at := range min(count(page), pageSlots) {
+			slot := page[pageHead+at*slotSize:][:slotSize]
+			p := place(binary.LittleEndian.Uint64(slot[hashSize:]))
+			if p.segment() < x.first {
+				continue
+			}
+			if err := bigger.put(hash(slot[:hashSize]), p); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// copyPages copies pages as they are, from one number on to another.
+func (x *index) copyPages(bigger *index, from, to, many int64) error {
+	for n := range many {
+		page, err := x.read(from + n)
+		if err == nil {
+			err = bigger.write(page, to+n)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
