@@ -78,7 +78,7 @@ func (o *order) entry(d guard.Decision) journal.Entry {
 		ID: o.request.ID, IdempotencyKey: o.request.IdempotencyKey, AllowDuplicate: o.request.AllowDuplicate,
 		Server: o.server.name, Task: o.task.Name, Target: o.request.TargetHost, Lookup: o.request.HostLookup,
 		HostID: o.host.ID, HostName: o.host.Name, Area: o.area(),
-		Effects: o.params.Effects(), Slot: slot, Value: value,
+		Effects: o.params.Effects(), Slot: slot, Value: value, Undo: o.undo(),
 		Digest: digest(o.host.ID, o.task.Name, o.params.JSON()), Params: o.params.JSON(), Sensitive: o.params.Sensitive(),
 		Allowed: d.Allowed, Rule: d.Rule, Decision: d.Reason, RefusalCode: d.Code,
 		Actor: o.request.Actor, Reason: o.request.Reason, CaseID: o.request.CaseID,

@@ -94,7 +94,7 @@ func (o *order) sameAs(r journal.Record) shared.Result {
 	result.Message = fmt.Sprintf("request %s of %s answers for this one; nothing more was sent. %s", r.ID.Text(), r.At.Format(time.RFC3339), r.Message)
 	if r.Incident != 0 {
 		result.Incident = &shared.Incident{Server: r.Server, ID: strconv.FormatInt(r.Incident, 10), AddedAt: r.AddedAt}
-		result.Undo = o.undo()
+		result.Undo = r.Undo
 	}
 	if r.Code != "" {
 		result.Error = &shared.Error{Code: r.Code, Message: r.Message}

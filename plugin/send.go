@@ -246,11 +246,3 @@ func unrecorded(r shared.Result, err error) shared.Result {
 	}
 	return r
 }
-
-func (o *order) undo() *shared.Undo {
-	name, params, ok := o.params.Undo()
-	if !ok {
-		return nil
-	}
-	return &shared.Undo{Task: name, Params: params}
-}

@@ -24,7 +24,7 @@ func (p *Plugin) settle(ctx context.Context, s *server, j *journal.Journal, clai
 	defer o.broken(ctx)
 	if t, ok := task.Lookup(r.Task); ok {
 		o.task = t
-		o.params, _ = t.Parse(r.Params) // where only a digest of them is kept there is no undo to tell of
+		o.params, _ = t.Parse(r.Params) // of some only a digest is kept
 	}
 	var added time.Time
 	if r.AddedAt != nil {
@@ -74,6 +74,7 @@ func (o *order) unknown(added time.Time, f finding, cause error) shared.Result {
 	problem.Assistance = fmt.Sprintf("The incident may exist. Before sending it again look in the console for a task named [Response][…] %s made for host %s from %s on, "+
 		"and among the host's incidents for one added then. kes-respond recover searches once more.", o.request.Task, o.host.ID, when)
 	result := o.result(shared.Unknown, problem)
+	result.Undo = o.undo()
 	result.Message = fmt.Sprintf("AddIncident was sent at %s and its answer was lost; %s: the task may run", when, found)
 	return result
 }

@@ -58,6 +58,12 @@ file per threat is best.`,
 		}
 		return nil
 	},
+	Undo: func(p iocScan) (string, any) {
+		if p.IsolateHost {
+			return "isolateHost", isolateHost{0}
+		}
+		return "", nil
+	},
 	Warnings: func(p iocScan) []string {
 		if p.IsolateHost {
 			return []string{"the host isolates itself when an indicator is found"}
