@@ -36,8 +36,9 @@ chaos: ## real processes, killed and restarted, against a KSC full of mischief (
 	KES_RESPOND_CHAOS=$(REQUESTS) go test -count=1 -timeout 120m -v -run '^TestChaos$$' ./cmd/kes-respond
 
 .PHONY: generate
-generate: ## write what is generated anew: manifest/ from the tasks, the Go of shared/rpc/responder.proto
+generate: ## write what is generated anew: manifest/ from the tasks, KSC's error codes as a page, the Go of shared/rpc/responder.proto
 	go run ./manifest/gen
+	errors=$$(go run ./cmd/kes-respond errors --output markdown) && echo "$$errors" > plugin/ksc/ERRORS.md
 	go tool -modfile=.ci/buf.mod buf generate --template shared/rpc/buf.gen.yaml
 	cd shared/rpc && sha256sum responder.proto responderpb/*.pb.go > responderpb/generated.sha256
 

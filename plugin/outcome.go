@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -50,7 +51,8 @@ func saysMore(err error) bool {
 }
 
 // meaning is what a kind of KSC error is called in the contract, whether the
-// same request may succeed later, and what the person can do.
+// same request may succeed later, and what the person can do where KSC itself
+// gave no code: what it says by one is explained by package ksc's catalogue.
 type meaning struct {
 	code       shared.Code
 	retryable  bool
@@ -64,17 +66,17 @@ func meaningOf(k ksc.Kind) meaning {
 	case ksc.KindTLS:
 		return meaning{shared.TLS, false, "Compare the certificate on the Administration Server, then set kscCert to the CA, to that certificate or to its SHA-256."}
 	case ksc.KindLogin, ksc.KindSession:
-		return meaning{shared.Login, false, "Check kscUser, kscPassword, kscDomain and kscInternalUser, then run kes-respond check. KSC does not tell a wrong password from a blocked account."}
+		return meaning{code: shared.Login}
 	case ksc.KindLocked:
-		return meaning{shared.Locked, false, "The account is blocked after wrong passwords: unblock it in KSC, then mend the password here before trying again."}
+		return meaning{code: shared.Locked}
 	case ksc.KindSecondFactor:
-		return meaning{shared.SecondFactor, false, "Exclude this account from two-step verification in KSC; a program cannot answer it."}
+		return meaning{code: shared.SecondFactor}
 	case ksc.KindDenied:
-		return meaning{shared.Denied, false, "The account lacks a right in KSC. Which one AddIncident needs is not documented; try a role that may read and modify the host's group."}
+		return meaning{code: shared.Denied}
 	case ksc.KindUnavailable:
-		return meaning{shared.KSCUnavailable, true, "KSC is starting, stopping or suspended; try again in a minute."}
+		return meaning{code: shared.KSCUnavailable, retryable: true}
 	case ksc.KindLimit:
-		return meaning{shared.KSCLimit, true, "KSC reports that a limit is exceeded: look in KSC which, and try again when there is less to do."}
+		return meaning{code: shared.KSCLimit, retryable: true}
 	case ksc.KindTruncated:
 		return meaning{shared.KSCError, false, "KSC holds more than is looked at: look in the console by hand."}
 	case ksc.KindTimeout, ksc.KindCanceled:
@@ -82,8 +84,11 @@ func meaningOf(k ksc.Kind) meaning {
 	case ksc.KindBadAnswer:
 		return meaning{shared.BadAnswer, false, "Something that is not KSC may be answering at this address, such as a proxy."}
 	}
-	return meaning{shared.KSCError, false, ""}
+	return meaning{code: shared.KSCError}
 }
+
+// notInCatalogue is what can be said of a code that only KSC knows.
+const notInCatalogue = "Read what KSC says: no more is known of this code here. The console may show more, and kes-respond check tells what works."
 
 // fromKSC puts an error of the KSC client into the contract's words.
 func fromKSC(err error) *shared.Error {
@@ -97,8 +102,9 @@ func fromKSC(err error) *shared.Error {
 		return &shared.Error{Code: shared.Internal, Message: err.Error()}
 	}
 	m := meaningOf(e.Kind)
-	out := &shared.Error{Code: m.code, Message: e.Error(), Retryable: m.retryable, Assistance: m.assistance}
+	out := &shared.Error{Code: m.code, Message: e.Error(), Retryable: m.retryable, Assistance: cmp.Or(e.Remedy(), m.assistance)}
 	if e.Code != 0 || e.Module != "" {
+		out.Assistance = cmp.Or(out.Assistance, notInCatalogue)
 		out.Upstream = &shared.Upstream{Module: e.Module, Code: e.Code, Message: e.Message}
 	}
 	return out

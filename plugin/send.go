@@ -154,7 +154,11 @@ func (o *order) stored(ctx context.Context, a attempt) shared.Result {
 	if a.second != nil {
 		problem := fromKSC(a.second)
 		problem.Retryable = false // for the sender: another request would be a second order
-		problem.Assistance = "KSC has stored it: ask for the status of incident " + id + ", and do not send it again before that is known. kes-respond recover tries the second step once more."
+		mend := ""
+		if problem.Code == shared.Denied { // by recover's next try it can be mended
+			mend = " " + problem.Assistance
+		}
+		problem.Assistance = "KSC has stored it: ask for the status of incident " + id + ", and do not send it again before that is known. kes-respond recover tries the second step once more." + mend
 		result.Outcome, result.Error = shared.Pending, problem
 		result.Message = "KSC has stored the incident, but did not confirm its second step (UpdateIncident); whether it acts on it is not known"
 	}

@@ -95,7 +95,11 @@ func commands(s surroundings) *cobra.Command {
 	for _, t := range task.All() {
 		root.AddCommand(taskCommand(s, t))
 	}
-	root.AddCommand(serveCommand(s), checkCommand(s), statusCommand(s), recoverCommand(s), undoCommand(s), journalCommand(s), policyCommand(s), suspendCommand(s), resumeCommand(s), describeCommand(s), sampleCommand(s), versionCommand(s), completionCommand(s))
+	root.AddCommand(
+		serveCommand(s), checkCommand(s), statusCommand(s), recoverCommand(s), undoCommand(s), journalCommand(s),
+		policyCommand(s), suspendCommand(s), resumeCommand(s), describeCommand(s), sampleCommand(s), errorsCommand(s),
+		versionCommand(s), completionCommand(s),
+	)
 	return root
 }
 

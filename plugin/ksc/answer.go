@@ -145,17 +145,18 @@ func (x *exchange) refusedStatus(resp *http.Response, data []byte) *Error {
 	if said := resp.Header.Get("X-KSC-ErrorMsg"); said != "" {
 		e.Excerpt = x.excerpt([]byte(said), excerptBytes)
 	}
-	switch {
-	case resp.StatusCode == http.StatusUnauthorized && strings.Contains(strings.Join(resp.Header.Values("WWW-Authenticate"), " "), "KSCMFA"):
-		e.Kind, e.Message = KindSecondFactor, "the account demands a second factor"
-	case resp.StatusCode == http.StatusUnauthorized, resp.StatusCode == http.StatusForbidden:
-		e.Kind, e.Message = KindSession, "KSC does not recognise the session"
-	case resp.StatusCode >= 500:
-		e.Kind, e.Message, e.Delivery = KindUnavailable, "the server, or something before it, could not answer", Unknown
-	case resp.StatusCode >= 400:
-		e.Kind, e.Message = KindRefused, "KSC, or something before it, refused the call"
+	entry, _ := knownStatus(resp.StatusCode, strings.Join(resp.Header.Values("WWW-Authenticate"), " "))
+	switch e.Kind = entry.kind; e.Kind {
+	case KindSecondFactor:
+		e.Message = "the account demands a second factor"
+	case KindSession:
+		e.Message = "KSC does not recognise the session"
+	case KindUnavailable:
+		e.Message, e.Delivery = "the server, or something before it, could not answer", Unknown
+	case KindRefused:
+		e.Message = "KSC, or something before it, refused the call"
 	default:
-		e.Kind, e.Message, e.Delivery = KindBadAnswer, "an answer that KSC does not give", Unknown
+		e.Message, e.Delivery = "an answer that KSC does not give", Unknown
 	}
 	if x.ask.once {
 		e.Delivery = Unknown

@@ -10,19 +10,20 @@ import (
 // Kind says what went wrong, as far as a program cares.
 type Kind int
 
-// The kinds of errors.
+// The kinds of errors. Which of KSC's codes are which kind is the catalogue's
+// to say.
 const (
 	KindRefused      Kind = iota // KSC said no, for a reason of its own
 	KindUnreachable              // no connection
 	KindTLS                      // a connection, but not to the server we trust
 	KindLogin                    // user or password refused; a blocked account may look the same
-	KindLocked                   // the account is blocked (SPL 2013)
+	KindLocked                   // the account is blocked
 	KindSecondFactor             // the account demands a second factor
-	KindDenied                   // a right is missing (KLSTD 1184)
-	KindUnavailable              // KSC is starting, stopping or suspended (KLSTD 1195), or an HTTP 5xx
-	KindLimit                    // a limit is exceeded (KLSTD 1229): wait before the next try
-	KindNotFound                 // no such object (KLSTD 1186)
-	KindUnsupported              // no such method in this version (KLCONN 1194)
+	KindDenied                   // a right is missing
+	KindUnavailable              // KSC is starting, stopping or suspended, or an HTTP 5xx
+	KindLimit                    // a limit is exceeded: wait before the next try
+	KindNotFound                 // no such object
+	KindUnsupported              // no such method in this version
 	KindBadAnswer                // an answer that is not KSC's
 	KindTimeout                  // no answer in time
 	KindCanceled                 // the caller gave up

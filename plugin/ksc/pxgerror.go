@@ -29,38 +29,15 @@ func (x *exchange) failed(resp *http.Response, p *pxgError) *Error {
 	if e.Message == "" {
 		e.Message = "KSC gave no reason"
 	}
-	e.Kind = kindOf(e.Module, e.Code)
-	if e.Kind == KindRefused { // any other kind says that the module is a known one
+	entry, ok := known(e.Module, e.Code)
+	e.Kind = entry.kind
+	if !ok { // else the module is a known one
 		e.Module = x.excerpt([]byte(e.Module), maxModuleBytes)
 	}
 	return e
 }
 
 const maxModuleBytes = 32
-
-// kindOf goes by module and code together: numbers repeat between modules
-// (KSCAPI a00337).
-func kindOf(module string, code int) Kind {
-	switch fmt.Sprintf("%s %d", module, code) {
-	case "KLSTD 1184", "KLSTD 1193":
-		return KindDenied
-	case "KLSTD 1186":
-		return KindNotFound
-	case "KLSTD 1195":
-		return KindUnavailable
-	case "KLSTD 1229":
-		return KindLimit
-	case "KLCONN 1194":
-		return KindUnsupported
-	case "KLWAT 1445":
-		return KindSession
-	case "KLWAT 1453", "KLWAT 1454":
-		return KindLogin
-	case "SPL 2013":
-		return KindLocked
-	}
-	return KindRefused
-}
 
 // maxArgs bounds the arguments put into an error's text, and maxArgBytes each
 // of them: a format may repeat one without end.
