@@ -33,7 +33,9 @@ func (o *order) notSent(ctx context.Context, err error) shared.Result {
 	case errors.As(err, &refusal):
 		return o.refused(refusal)
 	case errors.Is(ctx.Err(), context.Canceled):
-		return o.result(shared.Cancelled, &shared.Error{Code: shared.CancelledCode, Message: "cancelled before anything was sent"})
+		return o.result(shared.Cancelled, &shared.Error{
+			Code: shared.CancelledCode, Message: "cancelled before anything was sent", Assistance: "Send it again if it is still wanted.",
+		})
 	case errors.Is(ctx.Err(), context.DeadlineExceeded) && !saysMore(err):
 		return o.result(shared.Failed, &shared.Error{
 			Code: shared.Timeout, Message: "the time ran out before anything was sent", Retryable: true,

@@ -198,7 +198,7 @@ func (c *Client) giveUp(a *asked) {
 // notSent says that ctx ended while nothing had been sent.
 func notSent(err error) *shared.Error {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return &shared.Error{Code: shared.Timeout, Message: "the time was over before anything was sent", Retryable: true}
+		return &shared.Error{Code: shared.Timeout, Message: "the time was over before anything was sent", Retryable: true, Assistance: "Send it again, with a longer timeout if need be."}
 	}
-	return &shared.Error{Code: shared.CancelledCode, Message: "cancelled before anything was sent"}
+	return &shared.Error{Code: shared.CancelledCode, Message: "cancelled before anything was sent", Assistance: "Send it again if it is still wanted."}
 }

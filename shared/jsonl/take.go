@@ -109,7 +109,7 @@ func (s *server) turn(ctx context.Context) func() {
 }
 
 func errNotStarted() *shared.Error {
-	return &shared.Error{Code: shared.CancelledCode, Message: "cancelled before it was started"}
+	return &shared.Error{Code: shared.CancelledCode, Message: "cancelled before it was started", Assistance: "Send it again if it is still wanted."}
 }
 
 // inform answers a question about this end: what it can do, or how far a

@@ -22,7 +22,7 @@ func errInFlight(id shared.ID) *shared.Error {
 }
 
 func errNotStarted() *shared.Error {
-	return &shared.Error{Code: shared.CancelledCode, Message: "cancelled before it was started"}
+	return &shared.Error{Code: shared.CancelledCode, Message: "cancelled before it was started", Assistance: "Send it again if it is still wanted."}
 }
 
 // problemOf is an error as it travels where there is no result to hold it.
@@ -54,9 +54,9 @@ func lostError(message string) *shared.Error {
 // notSent says that ctx ended while nothing had been sent.
 func notSent(err error) *shared.Error {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return &shared.Error{Code: shared.Timeout, Message: "the time was over before anything was sent", Retryable: true}
+		return &shared.Error{Code: shared.Timeout, Message: "the time was over before anything was sent", Retryable: true, Assistance: "Send it again, with a longer timeout if need be."}
 	}
-	return &shared.Error{Code: shared.CancelledCode, Message: "cancelled before anything was sent"}
+	return &shared.Error{Code: shared.CancelledCode, Message: "cancelled before anything was sent", Assistance: "Send it again if it is still wanted."}
 }
 
 // unsent is the result of a request that the plugin provably never saw.
