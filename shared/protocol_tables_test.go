@@ -296,7 +296,7 @@ func TestStepsOfTheSpecification(t *testing.T) {
 }
 
 // TestWhatThisBuildNeverGives compares the sentence with the source: an
-// outcome or code that no source of the plugin or the carrier names.
+// outcome or code that no source of the plugin or of a carrier names.
 func TestWhatThisBuildNeverGives(t *testing.T) {
 	_, after, found := strings.Cut(specification(t), "So this build never gives the outcomes ")
 	require.True(t, found)
@@ -306,7 +306,7 @@ func TestWhatThisBuildNeverGives(t *testing.T) {
 		said = append(said, m[1])
 	}
 	var source strings.Builder
-	for _, dir := range []string{"jsonl", filepath.Join("..", "plugin")} {
+	for _, dir := range []string{"jsonl", "rpc", filepath.Join("..", "plugin")} {
 		require.NoError(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 			if err == nil && d.IsDir() && d.Name() == "journal" {
 				return fs.SkipDir // it writes down what others give
