@@ -88,9 +88,6 @@ func (c *checkup) recorded(ctx context.Context) (message, warning string, err er
 	return "requests can be recorded", "", nil
 }
 
-// expiresSoon is when a certificate's end becomes worth a word.
-const expiresSoon = 30 * 24 * time.Hour
-
 func (c *checkup) certificate(ctx context.Context) (message, warning string, err error) {
 	shown, err := c.client.Certificate(ctx)
 	if err != nil {
@@ -100,10 +97,7 @@ func (c *checkup) certificate(ctx context.Context) (message, warning string, err
 		Subject: shown.Subject, Issuer: shown.Issuer, NotBefore: shown.NotBefore, NotAfter: shown.NotAfter, SHA256: shown.SHA256,
 	}
 	if shown.Problem != "" {
-		return "", "", &shared.Error{
-			Code: shared.TLS, Message: "the server's certificate is not trusted: " + shown.Problem + "; no password was sent",
-			Assistance: "Compare this SHA-256 with that of the certificate on the Administration Server. If it is the same, set kscCert to it: " + shown.SHA256,
-		}
+		return "", "", mistrusted(shown, c.client.Pinned())
 	}
 	until := "trusted; valid until " + shown.NotAfter.Format(time.DateOnly)
 	switch left := time.Until(shown.NotAfter); {
@@ -111,10 +105,13 @@ func (c *checkup) certificate(ctx context.Context) (message, warning string, err
 		return "", "the check is switched off (kscCert: False): whoever stands between can read the password", nil
 	case left < 0:
 		return "", "trusted by its pin, but it expired on " + shown.NotAfter.Format(time.DateOnly), nil
+	case time.Until(shown.NotBefore) > 0:
+		return "", "trusted by its pin, but it is not valid before " + shown.NotBefore.Format(time.DateOnly), nil
 	case left < expiresSoon:
-		return "", until + ": it will be replaced, and then kscCert has to be", nil
+		return "", until + ", " + daysLeft(left) + replaced(c.client.Pinned()), nil
+	default:
+		return until + ", " + daysLeft(left), "", nil
 	}
-	return until, "", nil
 }
 
 func (c *checkup) login(ctx context.Context) (message, warning string, err error) {

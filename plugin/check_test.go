@@ -44,7 +44,7 @@ func TestCheckTellsApart(t *testing.T) {
 		},
 		"wrong certificate": {
 			change: func(c *ksc.Config) { c.Trust = ksc.Trust{Pins: [][32]byte{{1}}} },
-			step:   "certificate", state: shared.StepFailed, code: shared.TLS, says: "no password was sent", assists: "set kscCert to it: ",
+			step:   "certificate", state: shared.StepFailed, code: shared.TLS, says: "no password was sent", assists: "beside the old one",
 		},
 		"certificate unknown to the system": {
 			change: func(c *ksc.Config) { c.Trust = ksc.Trust{} },

@@ -30,6 +30,7 @@ func (o *order) rehearse(ctx context.Context, emit func(shared.Event)) shared.Re
 		return o.forbidden(decision)
 	}
 	emit(shared.Event{Accepted: &shared.Accepted{Host: o.host}})
+	o.warnOfExpiry(emit)
 	sum := sha256.Sum256([]byte(o.body))
 	plan := &shared.Plan{
 		BodySHA256: hex.EncodeToString(sum[:]), BodyBytes: len(o.body), Decision: decision.Reason, Warnings: o.warnings(),

@@ -66,7 +66,7 @@ func meaningOf(k ksc.Kind) meaning {
 	case ksc.KindUnreachable:
 		return meaning{shared.Unreachable, true, "Check kscHost and kscPort (13299 unless changed), the route, and a proxy or firewall between."}
 	case ksc.KindTLS:
-		return meaning{shared.TLS, false, "Compare the certificate on the Administration Server, then set kscCert to the CA, to that certificate or to its SHA-256."}
+		return meaning{shared.TLS, false, "Nothing went to what answered, no password either. Have a person compare the SHA-256 that was presented with that of the certificate on the Administration Server itself, by another way than this connection: it may have been replaced, or someone stands between. Only where they are the same add it to kscCert (the CA, the certificate or its SHA-256), beside the old one until that is gone. Where it has expired or is not valid yet, have it renewed, and look at this machine's clock."}
 	case ksc.KindLogin, ksc.KindSession:
 		return meaning{code: shared.Login}
 	case ksc.KindLocked:

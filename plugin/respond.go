@@ -62,6 +62,7 @@ func (p *Plugin) Respond(ctx context.Context, r shared.Request, emit func(shared
 	if result.Incident != nil {
 		emit(shared.Event{Progress: &shared.Progress{Stage: shared.StageSubmitted, Incident: result.Incident}})
 	}
+	o.warnOfExpiry(emit) // the first connection may be that of the order
 	return result
 }
 
@@ -85,6 +86,7 @@ func (o *order) tell(ctx context.Context, emit func(shared.Event)) *shared.Resul
 	for _, w := range o.warnings() {
 		emit(shared.Event{Progress: &shared.Progress{Stage: shared.StageWarning, Message: w}})
 	}
+	o.warnOfExpiry(emit)
 	if inTime = heard(); inTime {
 		return nil
 	}

@@ -25,6 +25,7 @@ type server struct {
 	circuit *gobreaker.TwoStepCircuitBreaker[struct{}]
 	known   atomic.Bool           // it has answered, so its address is right
 	last    atomic.Pointer[error] // the last failure that tells of it
+	warned  atomic.Bool           // of its certificate's end
 }
 
 func newServer(name string, c ksc.Config) (*server, error) {

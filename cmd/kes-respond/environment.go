@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"golang.org/x/net/http/httpproxy"
+
+	"github.com/kes-respond/kes-respond/plugin/ksc"
 )
 
 // environment puts the names of the help page, or their upper-case forms, over
@@ -44,6 +47,9 @@ func (c *serverFile) environment(getenv func(string) string) (host bool, err err
 	}
 	if v := get("kscCert", "KSC_CERT"); v != "" {
 		c.Cert = certs{v}
+		if _, pins := ksc.ParsePins(v); pins {
+			c.Cert = strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' })
+		}
 	}
 	if v := get("kscInternalUser", "KSC_INTERNAL_USER"); v != "" {
 		internal, err := strconv.ParseBool(v)

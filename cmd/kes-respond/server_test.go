@@ -144,3 +144,24 @@ func mustURL(t *testing.T, raw string) *url.URL {
 	require.NoError(t, err)
 	return u
 }
+
+// TestSeveralPinsInTheEnvironment: the old certificate's and the new one's, as
+// the file has them in a list. A path may hold a comma.
+func TestSeveralPinsInTheEnvironment(t *testing.T) {
+	a, b := strings.Repeat("ab", 32), strings.Repeat("cd", 32)
+	const base = "kscHost: ksc.example\nkscUser: edr\n"
+	fromFile, _, err := together(t, base+"kscCert: ["+a+", "+b+"]\n", "", "kscPassword", "p")
+	require.NoError(t, err)
+	for _, value := range []string{a + "," + b, " " + a + " , sha256:" + b + " "} {
+		set, _, err := together(t, base, "", "kscPassword", "p", "kscCert", value)
+		require.NoError(t, err)
+		assert.Equal(t, fromFile.plugin.Servers["default"].Trust, set.plugin.Servers["default"].Trust, value)
+	}
+	_, _, err = together(t, base, "", "kscPassword", "p", "kscCert", a+",b.pem")
+	assert.ErrorContains(t, err, "no such file")
+	path := filepath.Join(t.TempDir(), "a,b.pem")
+	require.NoError(t, os.WriteFile(path, certificate(t, "own", false), 0o600))
+	set, _, err := together(t, base, "", "kscPassword", "p", "kscCert", path)
+	require.NoError(t, err)
+	assert.Len(t, set.plugin.Servers["default"].Trust.Pins, 1)
+}

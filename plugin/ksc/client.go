@@ -74,6 +74,7 @@ type Client struct {
 	base     string
 	session  *session
 	host     string // of the address
+	met      *met   // the certificate
 
 	// Of incidents: bytes of one step, and of a whole search. Less in tests.
 	recordsBytes, searchBytes int
@@ -94,24 +95,25 @@ func New(c Config) (*Client, error) {
 	}
 	client := &Client{
 		base:     "https://" + c.Addr + "/api/v1.0/",
-		http:     c.connections(host),
 		password: hide(c.Password),
 		session:  &session{turn: make(chan struct{}, 1)},
 		host:     host,
+		met:      new(met),
 
 		recordsBytes: maxRecordsBytes, searchBytes: 2 * maxRecordsBytes,
 	}
+	client.http = c.connections(host, client.met)
 	c.Password = ""
 	client.config = c
 	return client, nil
 }
 
 // connections makes a pool of them, empty; host is that of the address.
-func (c Config) connections(host string) *http.Client {
+func (c Config) connections(host string, m *met) *http.Client {
 	transport := &http.Transport{
 		Proxy:                  proxyFunc(c.Proxy),
 		DialContext:            c.Dial,
-		TLSClientConfig:        c.Trust.config(host),
+		TLSClientConfig:        c.Trust.config(host, m),
 		TLSNextProto:           map[string]func(string, *tls.Conn) http.RoundTripper{}, // HTTP/1.1 only
 		MaxConnsPerHost:        c.MaxConns,
 		MaxIdleConns:           c.MaxConns,
@@ -204,7 +206,7 @@ func (c *Client) OpenAnew(ctx context.Context) error {
 // the calls on them end; the session stays c's, which alone should be closed.
 func (c *Client) Apart() (apart *Client, done func()) {
 	other := *c
-	other.http = c.config.connections(c.host)
+	other.http = c.config.connections(c.host, c.met)
 	return &other, other.http.CloseIdleConnections
 }
 

@@ -46,13 +46,13 @@ func tlsFailure(err error) (message string, is bool) {
 	var name x509.HostnameError
 	var invalid x509.CertificateInvalidError
 	var record tls.RecordHeaderError
-	var pin *pinError
+	var stranger *strangerError
 	var op *net.OpError
 	switch {
-	case errors.As(err, &pin):
-		return pin.Error(), true
+	case errors.As(err, &stranger):
+		return stranger.Error(), true
 	case errors.As(err, &certErr) && len(certErr.UnverifiedCertificates) > 0:
-		return "the server's certificate is not trusted: " + cause(err) + "; its SHA-256 is " + fingerprint(certErr.UnverifiedCertificates[0]), true
+		return (&strangerError{shown: certErr.UnverifiedCertificates[0], chain: err}).Error(), true
 	case errors.As(err, &unknownCA), errors.As(err, &name), errors.As(err, &invalid), errors.As(err, &certErr):
 		return "the server's certificate is not trusted: " + cause(err), true
 	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):

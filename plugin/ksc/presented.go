@@ -61,7 +61,10 @@ func (c *Client) Certificate(ctx context.Context) (Certificate, error) {
 		NotBefore: leaf.NotBefore.UTC(), NotAfter: leaf.NotAfter.UTC(), SHA256: fingerprint(leaf),
 	}
 	if err := c.config.Trust.vouch(shown, host); err != nil {
-		out.Problem = excerpt([]byte(cause(err)), 2*excerptBytes)
+		out.Problem = (&strangerError{pins: c.config.Trust.Pins, shown: leaf, chain: err}).why()
+		if stranger, ok := errors.AsType[*strangerError](err); ok {
+			out.Problem = stranger.why()
+		}
 	}
 	return out, nil
 }

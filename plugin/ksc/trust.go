@@ -61,6 +61,21 @@ func ParseTrust(data []byte) (Trust, error) {
 	return t, nil
 }
 
+// ParsePins reads one SHA-256 or several with commas between, as ParsePin does
+// each: the old certificate's and the new one's. It is false where any of them
+// is none.
+func ParsePins(s string) ([][32]byte, bool) {
+	var pins [][32]byte
+	for one := range strings.SplitSeq(s, ",") {
+		pin, ok := ParsePin(strings.TrimSpace(one))
+		if !ok {
+			return nil, false
+		}
+		pins = append(pins, pin)
+	}
+	return pins, true
+}
+
 // ParsePin reads a SHA-256 in hexadecimal, with or without colons or the
 // prefix "sha256:".
 func ParsePin(s string) ([32]byte, bool) {
@@ -76,10 +91,14 @@ func ParsePin(s string) ([32]byte, bool) {
 	return pin, true
 }
 
-// config is the TLS configuration of this trust. TLS 1.2 is allowed: KSC
-// documents nothing newer (KSCAPI main page).
-func (t Trust) config(host string) *tls.Config {
+// config is the TLS configuration of this trust; m is told of what is trusted.
+// TLS 1.2 is allowed: KSC documents nothing newer (KSCAPI main page).
+func (t Trust) config(host string, m *met) *tls.Config {
 	c := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: t.Roots, ServerName: host}
+	c.VerifyConnection = func(state tls.ConnectionState) error { // after the chain, where there are no pins
+		m.note(state.PeerCertificates)
+		return nil
+	}
 	if t.Insecure {
 		c.InsecureSkipVerify = true
 		return c
@@ -88,11 +107,19 @@ func (t Trust) config(host string) *tls.Config {
 		return c
 	}
 	c.InsecureSkipVerify = true // VerifyConnection below does it, on resumed sessions too
-	c.VerifyConnection = func(state tls.ConnectionState) error { return t.verify(state.PeerCertificates, host) }
+	c.VerifyConnection = func(state tls.ConnectionState) error {
+		if err := t.verify(state.PeerCertificates, host); err != nil {
+			return err
+		}
+		m.note(state.PeerCertificates)
+		return nil
+	}
 	return c
 }
 
-// verify is the check where there are pins.
+// verify is the check where there are pins. Of a pinned certificate the dates
+// are not looked at either: it was compared by a person, and KSC's own is often
+// kept beyond its end.
 func (t Trust) verify(shown []*x509.Certificate, host string) error {
 	if len(shown) == 0 {
 		return errors.New("the server showed no certificate")
@@ -102,9 +129,12 @@ func (t Trust) verify(shown []*x509.Certificate, host string) error {
 		return nil
 	}
 	if t.Roots == nil {
-		return &pinError{fingerprint(leaf)}
+		return &strangerError{pins: t.Pins, shown: leaf}
 	}
-	return chain(shown, t.Roots, host)
+	if err := chain(shown, t.Roots, host); err != nil {
+		return &strangerError{pins: t.Pins, shown: leaf, chain: err}
+	}
+	return nil
 }
 
 // chain checks that roots (nil: the system's) vouch for the first certificate
@@ -119,17 +149,4 @@ func chain(shown []*x509.Certificate, roots *x509.CertPool, host string) error {
 		return &tls.CertificateVerificationError{UnverifiedCertificates: shown, Err: err}
 	}
 	return nil
-}
-
-// pinError is a certificate that nobody vouched for.
-type pinError struct{ got string }
-
-func (p *pinError) Error() string {
-	return "the server's certificate is not the pinned one; its SHA-256 is " + p.got +
-		". Compare it on the Administration Server before you trust it: it may have been renewed, or someone stands between"
-}
-
-func fingerprint(c *x509.Certificate) string {
-	sum := sha256.Sum256(c.Raw)
-	return hex.EncodeToString(sum[:])
 }
