@@ -18,14 +18,15 @@ func (p *Plugin) Check(ctx context.Context, r shared.Request) (shared.Checked, e
 	defer p.running.Done()
 	ctx, cancel := p.bounded(ctx, r)
 	defer cancel()
-	violations := notCarriedOut(r)
-	s, missing := p.server(r.Server)
-	if missing != nil {
-		violations = append(violations, *missing)
+	to, found := p.destination(r, r.Server)
+	if len(found) > 0 {
+		return shared.Checked{}, shared.Refuse(found...)
 	}
-	if len(violations) > 0 {
-		return shared.Checked{}, shared.Refuse(violations...)
+	s, release, refusal := p.enter(to)
+	if refusal != nil {
+		return shared.Checked{}, refusal
 	}
+	defer release()
 	leave, err := s.turn(ctx)
 	if err != nil {
 		return shared.Checked{}, (&order{}).notSent(ctx, err).Error

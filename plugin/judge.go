@@ -25,6 +25,7 @@ func (p *Plugin) Judge(ctx context.Context, r shared.Request) (*Judged, *shared.
 	defer cancel()
 	r.DryRun = true
 	o, refusal := p.parse(r)
+	defer o.leave()
 	if refusal != nil {
 		return nil, new(o.refused(refusal))
 	}

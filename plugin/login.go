@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/kes-respond/kes-respond/plugin/journal"
@@ -21,13 +22,15 @@ const anewAfter = time.Minute
 // password. Without a ledger only this process remembers; what sends orders
 // does not come here then.
 func (p *Plugin) gate(c ksc.Config) ksc.Gate {
-	user := fmt.Sprintf("%q %q %q %t", c.User, c.Domain, c.VServer, c.InternalUser)
+	// Another spelling is no other account: a request could bring many.
+	user := fmt.Sprintf("%q %q %q %t", strings.ToLower(c.User), strings.ToLower(c.Domain), strings.ToLower(c.VServer), c.InternalUser)
+	server := strings.ToLower(c.Addr)
 	return func(ctx context.Context, anew bool) (func(error), error) {
 		j, err := p.ledger.get(ctx)
 		if err != nil {
 			return nil, nil
 		}
-		login, err := j.Login(ctx, c.Addr, user)
+		login, err := j.Login(ctx, server, user)
 		if err != nil {
 			return nil, err
 		}

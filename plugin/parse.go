@@ -18,21 +18,37 @@ func (p *Plugin) parse(r shared.Request) (*order, *shared.Error) {
 		o.params, found = o.task.Parse(r.Params)
 		violations = append(violations, found...)
 	}
-	var missing *shared.Violation
-	if o.server, missing = p.server(r.Server); missing != nil && !o.needsNoServer() {
-		violations = append(violations, *missing)
+	to, found := p.destination(r, r.Server)
+	if o.server = to.server; !o.needsNoServer() {
+		violations = append(violations, found...)
 	}
 	if len(violations) > 0 {
 		return o, shared.Refuse(violations...)
 	}
-	return o, nil
+	return o, o.enter(to)
+}
+
+// enter holds the server until leave.
+func (o *order) enter(to destination) *shared.Error {
+	s, release, refusal := o.plugin.enter(to)
+	if refusal != nil {
+		return refusal
+	}
+	o.server, o.release = s, release
+	return nil
+}
+
+func (o *order) leave() {
+	if o.release != nil {
+		o.release()
+	}
 }
 
 // needsNoServer says that a request can be planned before anything is
 // configured: a dry run that looks nothing up.
 func (o *order) needsNoServer() bool {
 	r := o.request
-	return len(o.plugin.servers) == 0 && r.Server == "" && r.DryRun && r.HostLookup == shared.LookupNever
+	return len(o.plugin.servers) == 0 && r.Server == "" && r.Connection == nil && r.DryRun && r.HostLookup == shared.LookupNever
 }
 
 // notCarriedOut refuses the members that this version knows and does not
@@ -44,7 +60,6 @@ func notCarriedOut(r shared.Request) []shared.Violation {
 		used bool
 	}{
 		{"wait", r.Wait == shared.WaitDone},
-		{"connection", r.Connection != nil},
 	} {
 		if m.used {
 			found = append(found, shared.Violation{Pointer: shared.Pointer(m.name), Message: "is not carried out by this version; leave it out"})

@@ -33,6 +33,8 @@ type Config struct {
 	Area    string                // responseEventIncidentArea where a request has none; "" is shared.DefaultArea
 	Policy  guard.Policy          // all that is forbidden; the zero Policy forbids nothing
 
+	Connections Connections // of requests that bring a server with them
+
 	// Ledger opens the ledger when it is first needed; a failure refuses what
 	// was to be sent, and the next request tries again. nil keeps nothing, for
 	// tests: it remembers no key and no duplicate.
@@ -53,6 +55,7 @@ type Config struct {
 type Plugin struct {
 	config  Config
 	servers map[string]*server
+	brought *pool
 	ledger  *ledger
 	running sync.WaitGroup
 	closing context.Context // ends when Close stops waiting
@@ -86,6 +89,7 @@ func New(ctx context.Context, c Config) (*Plugin, error) {
 	}
 	p.config.Servers = nil // they hold passwords
 	p.closing, p.stop = context.WithCancel(ctx)
+	p.brought = newPool(p.closing)
 	return p, nil
 }
 
@@ -115,7 +119,7 @@ func (p *Plugin) Close(ctx context.Context) error {
 			ended <- s.client.Close(ctx)
 		}()
 	}
-	var errs []error
+	errs := []error{p.brought.close(ctx)}
 	for range p.servers {
 		errs = append(errs, <-ended)
 	}

@@ -3,6 +3,7 @@ package plugin
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -70,6 +71,17 @@ func (p *Plugin) Recover(ctx context.Context, again bool, report func(journal.Re
 		errs = append(errs, g.Wait())
 	}
 	return left, errors.Join(errs...)
+}
+
+// Unreachable are the requests that Recover leaves in doubt because their server
+// is not configured here: nobody but their sender has its connection.
+func (p *Plugin) Unreachable(ctx context.Context, again bool) ([]journal.Record, error) {
+	j, err := p.ledger.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	open, err := j.Unsettled(ctx)
+	return slices.DeleteFunc(open, func(r journal.Record) bool { return p.servers[r.Server] != nil || !doubtful(r, again) }), err
 }
 
 // settleBound is how long one request is looked after.

@@ -14,6 +14,7 @@ type order struct {
 	plugin  *Plugin
 	request shared.Request
 	server  *server
+	release func() // gives server back; nil before it was had
 	task    *task.Task
 	params  task.Params
 	host    shared.Host
@@ -38,6 +39,7 @@ func (p *Plugin) Respond(ctx context.Context, r shared.Request, emit func(shared
 	defer cancel()
 
 	o, refusal := p.parse(r)
+	defer o.leave()
 	if refusal != nil {
 		return o.refused(refusal)
 	}

@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -79,6 +80,8 @@ func (p *Plugin) server(name string) (*server, *shared.Violation) {
 		message = "no server is configured; set kscHost, kscUser and kscPassword, or a configuration file"
 	case asked == "":
 		message = "is needed: several servers are configured and none is the default"
+	case strings.Contains(asked, ":"):
+		message += "; a request that brought its connection is asked about with that connection"
 	}
 	return &server{name: name}, &shared.Violation{Pointer: "/server", Message: message}
 }

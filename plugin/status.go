@@ -20,6 +20,7 @@ func (p *Plugin) Status(ctx context.Context, r shared.Request, _ func(shared.Eve
 
 	o := &order{plugin: p, request: r}
 	id, refusal := p.statusOf(o)
+	defer o.leave()
 	if refusal != nil {
 		return o.refused(refusal)
 	}
@@ -59,10 +60,8 @@ func (p *Plugin) statusOf(o *order) (int64, *shared.Error) {
 		}
 		name = o.request.Incident.Server
 	}
-	var missing *shared.Violation
-	if o.server, missing = p.server(name); missing != nil {
-		violations = append(violations, *missing)
-	}
+	to, found := p.destination(o.request, name)
+	violations = append(violations, found...)
 	id, err := strconv.ParseInt(o.request.Incident.ID, 10, 64)
 	if err != nil || id < 1 {
 		violations = append(violations, shared.Violation{Pointer: "/incident/id", Message: "must be a number from 1 to 9223372036854775807"})
@@ -70,7 +69,7 @@ func (p *Plugin) statusOf(o *order) (int64, *shared.Error) {
 	if len(violations) > 0 {
 		return 0, shared.Refuse(violations...)
 	}
-	return id, nil
+	return id, o.enter(to)
 }
 
 func (o *order) standing(incident ksc.Incident, name, target string) shared.Result {

@@ -255,6 +255,9 @@ func TestNotCarriedOutOfTheSpecification(t *testing.T) {
 				if _, base := line[name]; base || name == "server" {
 					continue
 				}
+				if name == "connection" { // one that is complete
+					value = `{"kscHost":"h","kscCert":"` + strings.Repeat("00", 32) + `","kscUser":"u","kscPassword":"p"}`
+				}
 				line[name] = json.RawMessage(value)
 				r, refusal := shared.ParseRequest(mustJSON(t, line))
 				require.Nil(t, refusal)

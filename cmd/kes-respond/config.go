@@ -23,6 +23,7 @@ type configFile struct {
 	Ledger        ledgerFile            `json:"ledger"`
 	Mark          *bool                 `json:"markIncidents"` // nil: yes
 	Resend        bool                  `json:"resendAfterSearch"`
+	Connections   *bool                 `json:"requestConnections"` // nil: yes
 	path          string
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -62,6 +63,18 @@ func recoverAll(ctx context.Context, s surroundings, p *plugin.Plugin, form stri
 	if left > 0 {
 		codes = append(codes, shared.ExitFailed)
 		fmt.Fprintf(s.err, "kes-respond: %d requests stay in doubt: their servers are not configured here, or the time was over\n", left)
+		all, err := p.Unreachable(ctx, true)
+		if err != nil {
+			return &exitError{shared.ExitFailed, err}
+		}
+		for _, r := range all {
+			mend := "configure it under that name"
+			if strings.Contains(r.Server, ":") { // no configured one has that
+				mend = "it came with a connection of its own: send it again under its key with that"
+			}
+			fmt.Fprintf(s.err, "  request %s, %s on %s, stays in doubt: its server %s is not configured here; %s\n",
+				printable(r.ID.Text()), printable(r.Task), printable(r.Target), printable(r.Server), mend)
+		}
 	}
 	if unheard != nil {
 		return &exitError{shared.ExitFailed, fmt.Errorf("what was found out stands in the ledger, and could not be written here: %w", unheard)}
@@ -80,11 +93,13 @@ func recoverBeside(ctx context.Context, p *plugin.Plugin, log *slog.Logger) (sto
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_, err := p.Recover(ctx, false, func(r journal.Record, result shared.Result) {
+		left, err := p.Recover(ctx, false, func(r journal.Record, result shared.Result) {
 			log.Info("a request of an earlier process was settled", "id", r.ID.Text(), "task", r.Task, "host", r.HostID, "outcome", result.Outcome, "message", result.Message)
 		})
 		if err != nil && ctx.Err() == nil {
 			log.Warn("what was in doubt could not be settled", "error", err)
+		} else if left > 0 && ctx.Err() == nil {
+			log.Warn("requests stay in doubt whose servers are not configured here; kes-respond recover names them", "requests", left)
 		}
 	}()
 	return func() {

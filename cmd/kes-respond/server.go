@@ -1,15 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"net"
 	"slices"
-	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/plugin/ksc"
@@ -32,37 +31,19 @@ type serverFile struct {
 // port is a number, or text as the help page writes it. It is kept as text.
 type port string
 
-var errPort = errors.New("kscPort must be a number from 1 to 65535")
-
-// UnmarshalJSON reads digits in quotes, or a whole number however JSON writes it.
+// UnmarshalJSON reads what ksc.ParsePort does.
 func (p *port) UnmarshalJSON(data []byte) error {
-	var text string
-	var number float64
-	if json.Unmarshal(data, &text) != nil {
-		if json.Unmarshal(data, &number) != nil || number != float64(int(number)) {
-			return errPort
-		}
-		text = strconv.Itoa(int(number))
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > 65535 || strconv.Itoa(n) != text {
-		return errPort
+	text, err := ksc.ParsePort(data)
+	if err != nil {
+		return fmt.Errorf("kscPort %w", err)
 	}
 	*p = port(text)
 	return nil
 }
 
-// checkHost refuses what is more than a host: joined with a port it would
-// name another one, or none.
 func checkHost(host string) error {
-	strange := func(r rune) bool {
-		return unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune("/@[]", r)
-	}
-	if host == "" || strings.ContainsFunc(host, strange) || strings.Count(host, ":") == 1 {
-		return errors.New("kscHost must be a name or an address alone, without scheme and port (that is kscPort)")
-	}
-	if name, _, _ := strings.Cut(host, "%"); strings.Contains(host, ":") && net.ParseIP(name) == nil {
-		return errors.New("kscHost is no address, and a name has no colon")
+	if err := ksc.CheckHost(host); err != nil {
+		return fmt.Errorf("kscHost %w", err)
 	}
 	return nil
 }
@@ -101,10 +82,7 @@ func (c serverFile) client(s surroundings, name string) (ksc.Config, error) {
 	if trust.Insecure {
 		fmt.Fprintf(s.err, "kes-respond: warning: kscCert is False for server %s: the server's certificate is not checked, and whoever stands between can read the password\n", name)
 	}
-	at := string(c.Port)
-	if at == "" {
-		at = "13299"
-	}
+	at := cmp.Or(string(c.Port), ksc.DefaultPort)
 	return ksc.Config{
 		Addr: net.JoinHostPort(c.Host, at), User: c.User, Password: password, Domain: c.Domain, InternalUser: c.InternalUser,
 		VServer: c.VServer, Trust: trust, Proxy: proxy(s.getenv), UserAgent: plugin.Name + "/" + version,

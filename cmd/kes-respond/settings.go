@@ -55,6 +55,7 @@ func (f settingsFlags) settings(s surroundings) (settings, error) {
 	set := settings{plugin: plugin.Config{
 		Version: version, Area: file.Area, Default: def, Servers: map[string]ksc.Config{},
 		Policy: policy, Ledger: file.Ledger.ledger(s).open, Unmarked: file.Mark != nil && !*file.Mark, ResendAfterSearch: file.Resend, CheckAnew: f.anew,
+		Connections: file.connections(s),
 	}}
 	var wrong []error
 	for _, name := range slices.Sorted(maps.Keys(servers)) {

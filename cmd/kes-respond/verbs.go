@@ -28,7 +28,7 @@ finished first. The first line out is "hello".`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return withPlugin(c.Context(), s, f, func(p *plugin.Plugin, set settings) error {
 				if set.plugin.Default == "" && len(set.plugin.Servers) == 0 {
-					fmt.Fprintln(s.err, "kes-respond: warning: no server is configured: only dry runs with hostLookup never will be carried out")
+					fmt.Fprintln(s.err, "kes-respond: warning: no server is configured: only requests that bring a connection, and dry runs with hostLookup never, will be carried out")
 				}
 				log := slog.New(slog.NewTextHandler(s.err, nil))
 				defer recoverBeside(c.Context(), p, log)()

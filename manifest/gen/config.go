@@ -7,7 +7,8 @@ import "github.com/invopop/jsonschema"
 const (
 	// hostName is a DNS name or an address without port or scheme: one colon
 	// would be a port, two or more make an IPv6 address.
-	hostName = `^([^\s:/@\[\]]+|[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(%[^\s:/@\[\]]+)?)$`
+	hostName = `^([^` + noHost + `]+|[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(%[^` + noHost + `]+)?)$`
+	noHost   = `\x00-\x1f\x7f-\x9f` + blank + `:/@\[\]`
 	portText = `^([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$`
 	// serverName is also part of a file's name, where systemd hands over its
 	// password.
@@ -34,6 +35,7 @@ func configSchema(string) (schema, error) {
 		member{"ledger", ledger()},
 		member{"markIncidents", boolean("Whether an incident's body starts with white space by which it is known to be ours when KSC's answer was lost; true where nothing is said")},
 		member{"resendAfterSearch", boolean("Whether a request that changes a host is sent again when KSC's answer was lost and KSC shows nothing of it after the last search; else it ends as unknown")},
+		member{"requestConnections", boolean("Whether a request may bring the KSC server it is for, and the account, in \"connection\"; true where nothing is said")},
 	)...)
 	s.Title = "config"
 	s.Description = "config.yaml of kes-respond. A path that is not absolute is meant from the file's own folder. The environment variables of the same names come before the file."

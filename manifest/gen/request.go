@@ -58,6 +58,7 @@ func requestMembers(tasks []*task.Task) []requestMember {
 		{member{"responseEventIncident", mark}, respond, nil},
 		{member{"responseEventIncidentArea", matching(area, "The calling application, part of the console task's name; the configured one where it is absent, else "+shared.DefaultArea)}, respond, nil},
 		{member{"server", text(128, "Name of a configured server; the only or default one where it is absent")}, append([]string{shared.TypeCheck}, asks...), nil},
+		{member{"connection", connection()}, append([]string{shared.TypeCheck}, asks...), nil},
 		{member{"hostLookup", oneOf("How targetHost is looked up: auto (default) takes an exact id, else a DNS name, FQDN or NetBIOS name; never sends it as it is",
 			shared.LookupAuto, shared.LookupID, shared.LookupDNS, shared.LookupFQDN, shared.LookupNetBIOS, shared.LookupIP, shared.LookupNever)}, respond, nil},
 		{member{"wait", oneOf("submit (default): until KSC has stored the request", shared.WaitSubmit)}, asks, nil},
@@ -85,6 +86,39 @@ func incident() *jsonschema.Schema {
 	return s
 }
 
+// connection is a server that no configuration knows. It is complete, and its
+// certificate is always checked.
+func connection() *jsonschema.Schema {
+	host := matching(hostName, "Name or address of the Administration Server, without scheme and port")
+	host.MaxLength = new(uint64(256))
+	cert := &jsonschema.Schema{
+		Type: "string", MinLength: new(uint64(1)), MaxLength: new(uint64(65536)),
+		Description: "Which certificate is the right one: PEM text (a CA's certificate, or the server's own), the server's SHA-256 or several with commas between, or the full path of a file that only its owner or root can change. It cannot be false",
+		AnyOf: []*jsonschema.Schema{
+			{Pattern: "-----BEGIN"},
+			{Pattern: noControl, Not: &jsonschema.Schema{Pattern: "^([Ff][Aa][Ll][Ss][Ee]|[Tt][Rr][Uu][Ee])$"}},
+		},
+	}
+	windows := text(256, "The Windows domain of the account")
+	windows.Pattern = domain
+	s := object(
+		member{"kscHost", host},
+		member{"kscPort", &jsonschema.Schema{
+			Description: "Its OpenAPI port, 1 to 65535; 13299 where none is given",
+			AnyOf:       []*jsonschema.Schema{{Type: "integer", Minimum: "1", Maximum: "65535"}, {Type: "string", Pattern: portText}},
+		}},
+		member{"kscCert", cert},
+		member{"kscUser", text(256, "The account")},
+		member{"kscPassword", text(1024, "Its password")},
+		member{"kscDomain", windows},
+		member{"kscInternalUser", boolean("The account lives in KSC itself")},
+		member{"kscVServer", text(256, "A virtual server; the main one where none is given")},
+	)
+	s.Required = []string{"kscHost", "kscCert", "kscUser", "kscPassword"}
+	s.Description = "The KSC server itself, in the place of a configured one: complete, for nothing is added to it from the configuration"
+	return s
+}
+
 // requestSchema is flat, with what depends on type and task in if and then: a
 // reader that knows only the common subset passes over those and still has
 // every member, and one that knows them names the very place that is wrong,
@@ -99,7 +133,8 @@ func requestSchema(string) (schema, error) {
 	s := object(plain...)
 	s.Title = "request"
 	s.Description = "A request line of protocol 1. Refused beyond what a schema can say: a member that stands twice; text with NUL, U+FFFD, \"{{.\" or \"<no value>\" in it; " +
-		fmt.Sprintf("nesting deeper than %d; more than %d members and items; ", shared.MaxDepth, shared.MaxValues) + "an id such as 1.0; a timeout of zero or above 24h; an incident's number outside 1 to 2^63-1; params that make no sense, such as a path that is no full path."
+		fmt.Sprintf("nesting deeper than %d; more than %d members and items; ", shared.MaxDepth, shared.MaxValues) + "an id such as 1.0; a timeout of zero or above 24h; an incident's number outside 1 to 2^63-1; a connection whose kscHost no address can hold, or whose kscCert names no certificate; params that make no sense, such as a path that is no full path."
+	s.Not = &jsonschema.Schema{Required: []string{"server", "connection"}}
 	for _, name := range requestTypes() {
 		s.AllOf = append(s.AllOf, ofType(name, members))
 	}

@@ -30,18 +30,19 @@ type program struct{ *plugin.Plugin }
 
 func newProgram(t *testing.T) program {
 	t.Helper()
-	p, err := plugin.New(t.Context(), plugin.Config{Version: "test", Servers: map[string]ksc.Config{"main": {
-		Addr: "ksc.example:13299", User: "edr", Password: "demo-only",
-		Dial: func(context.Context, string, string) (net.Conn, error) {
-			near, far := net.Pipe()
-			go func() {
-				defer far.Close()
-				go io.Copy(io.Discard, far)            //nolint:errcheck // whatever it says
-				far.Write([]byte("who is there?\r\n")) //nolint:errcheck // and whether it listens
-			}()
-			return near, nil
-		},
-	}}})
+	dial := func(context.Context, string, string) (net.Conn, error) {
+		near, far := net.Pipe()
+		go func() {
+			defer far.Close()
+			go io.Copy(io.Discard, far)            //nolint:errcheck // whatever it says
+			far.Write([]byte("who is there?\r\n")) //nolint:errcheck // and whether it listens
+		}()
+		return near, nil
+	}
+	p, err := plugin.New(t.Context(), plugin.Config{
+		Version: "test", Connections: plugin.Connections{Dial: dial},
+		Servers: map[string]ksc.Config{"main": {Addr: "ksc.example:13299", User: "edr", Password: "demo-only", Dial: dial}},
+	})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, p.Close(context.WithoutCancel(t.Context()))) })
 	return program{p}
@@ -93,6 +94,7 @@ var lenient = map[string]string{}
 // what the program says.
 var beyondSaid = []string{
 	"names no configured server", "a character was lost on the way here", "was not filled in by the caller's template", "found no such field",
+	"must be a certificate as PEM text", "is PEM text without a readable certificate", "is no host name or address",
 }
 
 func requestBases() []string {
@@ -137,6 +139,9 @@ func valuesFor(base, member string) []string {
 	}
 	second := head.Task == "onDemandScan" || head.Task == "getFile" // of a type that has its turn elsewhere
 	for _, m := range requestMembers(nil) {
+		if m.name == "connection" && member == m.name && (m.types == nil || slices.Contains(m.types, head.Type)) {
+			return connectionValues()
+		}
 		if m.name == member && (m.types == nil || slices.Contains(m.types, head.Type)) && (!second || member == "params" || member == "task") {
 			return requestValues()
 		}
