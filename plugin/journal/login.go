@@ -54,7 +54,9 @@ func (j *Journal) Login(ctx context.Context, server, user string) (*Login, error
 		return nil, j.readOnlyError()
 	}
 	l := &Login{j: j, name: loginFolder + "/" + j.keyed("login", server, user)[:32]}
-	err := l.enter(ctx)
+	_, err := j.root.Stat(l.name)
+	fresh := isMissing(err)
+	err = l.enter(ctx)
 	if errors.Is(err, fs.ErrClosed) {
 		err = j.closedError()
 	}
@@ -63,6 +65,9 @@ func (j *Journal) Login(ctx context.Context, server, user string) (*Login, error
 		return nil, err
 	}
 	l.memory = l.read()
+	if fresh {
+		j.tidyLogins()
+	}
 	return l, nil
 }
 
@@ -180,7 +185,7 @@ func (l *Login) read() (m refusal) {
 }
 
 // tidyAtMost bounds how many other logins are looked at for each that is
-// refused.
+// refused, or that nobody has made before.
 const tidyAtMost = 8
 
 // tidyLogins removes the files of some logins that nothing has to be remembered

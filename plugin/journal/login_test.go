@@ -187,6 +187,19 @@ func TestMadeUpUsersDoNotFillTheDisk(t *testing.T) {
 	})
 }
 
+// TestLoginsThatComeToNothingLeaveNoFiles: requests may bring servers that are
+// not there, each with another user.
+func TestLoginsThatComeToNothingLeaveNoFiles(t *testing.T) {
+	dir := newDir(t)
+	j := open(t, dir)
+	for i := range 200 {
+		j.mustLogin(t, "elsewhere", fmt.Sprint(i)).Leave()
+	}
+	files, err := os.ReadDir(filepath.Join(dir, loginFolder))
+	require.NoError(t, err)
+	assert.LessOrEqual(t, len(files), 2)
+}
+
 // TestTidyingBreaksNoTurn: the files of a login come and go while many want its
 // turn, and no two ever have it.
 func TestTidyingBreaksNoTurn(t *testing.T) {
