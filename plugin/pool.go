@@ -52,6 +52,9 @@ func newPool(closing context.Context) *pool {
 func (p *pool) take(key [sha256.Size]byte, make func() (*server, error)) (s *server, release func(), refusal *shared.Error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.closed { // nobody would end its session
+		return nil, nil, &shared.Error{Code: shared.Busy, Message: "this program is leaving; nothing was sent", Retryable: true, Assistance: "Send it again to the next one."}
+	}
 	h := p.held[key]
 	if h == nil {
 		if len(p.held) >= mostBrought && !p.dropOldest() {
