@@ -99,11 +99,17 @@ func wheelOf(span time.Duration) (wheel, bool) {
 	return wheel{}, false
 }
 
+// mostProbes is how many pages are looked at for a subject: requests may bring
+// any number of servers, and none of them slows the others.
+const mostProbes = 16
+
 // gauge finds the page of a subject; used is false where it has none yet, and
-// then the page is the first free one.
+// then the page is the free one that it would have.
 func (x *index) gauge(subject hash) (page []byte, number int64, used bool, err error) {
-	for i := range int64(x.gaugePages) {
-		number = x.gaugesAt() + i
+	many := int64(x.gaugePages)
+	start := int64(binary.LittleEndian.Uint64(subject[:8]) % uint64(many))
+	for i := range min(many, mostProbes) {
+		number = x.gaugesAt() + (start+i)%many
 		if page, err = x.read(number); err != nil {
 			return nil, 0, false, err
 		}

@@ -91,10 +91,10 @@ func (x *index) copied(sizes header) (*index, error) {
 	if err := x.copyTable(bigger); err != nil {
 		return nil, err
 	}
-	return bigger, errors.Join(
-		x.copyPages(bigger, x.gaugesAt(), bigger.gaugesAt(), int64(x.gaugePages)),
-		x.copyPages(bigger, x.heldAt(), bigger.heldAt(), heldPages),
-	)
+	if err := x.copyGauges(bigger); err != nil {
+		return nil, err
+	}
+	return bigger, x.copyHeld(bigger)
 }
 
 func (x *index) copyTable(bigger *index) error {
@@ -117,12 +117,31 @@ func (x *index) copyTable(bigger *index) error {
 	return nil
 }
 
-// copyPages copies pages as they are, from one number on to another.
-func (x *index) copyPages(bigger *index, from, to, many int64) error {
-	for n := range many {
-		page, err := x.read(from + n)
+func (x *index) copyGauges(bigger *index) error {
+	for n := range int64(x.gaugePages) {
+		page, err := x.read(x.gaugesAt() + n)
+		if err != nil {
+			return err
+		}
+		if count(page) == 0 {
+			continue
+		}
+		_, number, _, err := bigger.gauge(hash(page[pageHead:][:hashSize]))
 		if err == nil {
-			err = bigger.write(page, to+n)
+			err = bigger.write(page, number)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (x *index) copyHeld(bigger *index) error {
+	for n := range int64(heldPages) {
+		page, err := x.read(x.heldAt() + n)
+		if err == nil {
+			err = bigger.write(page, bigger.heldAt()+n)
 		}
 		if err != nil {
 			return err
