@@ -75,7 +75,7 @@ func reversal(r journal.Record, newer, planned map[condition]journal.Record) Rev
 	}
 	slot, value, _ := params.State()
 	c := condition{r.Server, r.HostID, slot}
-	if last := newer[c]; last.Seq != 0 && last.Value == value && surely(last) {
+	if last := newer[c]; last.Seq != 0 && last.Value == value && last.TakenByKSC() {
 		one.Skipped = fmt.Sprintf("request %s of %s has done so already", last.ID.Text(), last.At.Format(time.RFC3339))
 		return one
 	}
@@ -120,11 +120,6 @@ func inWords(effects []shared.Effect) string {
 		return "; a file in quarantine can be restored in the console"
 	}
 	return ""
-}
-
-// surely says that KSC has taken a request, as far as anybody knows.
-func surely(r journal.Record) bool {
-	return r.Outcome == shared.Submitted || r.Outcome == shared.Succeeded || r.Outcome == shared.Partial
 }
 
 // maySend says that a request may have reached its host.

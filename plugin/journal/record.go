@@ -123,6 +123,16 @@ func (r Record) InDoubt() bool {
 	return r.Allowed && r.Outcome == "" && !r.Running && r.DuplicateOf == 0
 }
 
+// TakenByKSC says that the request was stored and its second step done, and that
+// nothing is known to have gone wrong since.
+func (r Record) TakenByKSC() bool {
+	switch r.Outcome {
+	case shared.Submitted, shared.Succeeded, shared.Partial:
+		return r.DuplicateOf == 0
+	}
+	return false
+}
+
 func (j *Journal) record(k known) Record {
 	r := Record{
 		Seq: k.claim.Seq, At: k.claim.At, Entry: k.claim.Entry, User: k.claim.User, PID: k.claim.PID,
