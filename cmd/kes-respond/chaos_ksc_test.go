@@ -21,7 +21,7 @@ import (
 // chaosPassword and chaosArgument may stand in no output and in no file of the
 // ledger.
 const (
-	chaosPassword = "demo-only"
+	chaosPassword = emulatorPassword
 	chaosArgument = "hunter2"
 )
 

@@ -42,7 +42,7 @@ type address struct {
 func startEmulator(t testing.TB, dir, inventory, state string, args ...string) address {
 	t.Helper()
 	program := build(t, "ksc-emulator", t.TempDir())
-	args = append(args, "--listen", "127.0.0.1:0", "--user", "edr-operator", "--password", "demo-only",
+	args = append(args, "--listen", "127.0.0.1:0", "--user", "edr-operator", "--password", emulatorPassword,
 		"--ready-file", "ready", "--cert-out", "ksc.pem", "--state-out", "state.json")
 	for name, text := range map[string]string{"inventory": inventory, "state-in": state} {
 		if text != "" {
@@ -145,7 +145,7 @@ func connect(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s holds no host:port", args[0])
 	}
 	for name, value := range map[string]string{
-		"kscHost": host, "kscPort": port, "kscCert": ts.MkAbs(args[1]), "kscUser": "edr-operator", "kscPassword": "demo-only",
+		"kscHost": host, "kscPort": port, "kscCert": ts.MkAbs(args[1]), "kscUser": "edr-operator", "kscPassword": emulatorPassword,
 	} {
 		ts.Setenv(name, value)
 	}

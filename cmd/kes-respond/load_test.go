@@ -91,7 +91,7 @@ func serveMany(t *testing.T, program string, at address, name string, n int) int
 func (a address) environment() []string {
 	return []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"),
-		"STATE_DIRECTORY=" + a.state, "kscHost=" + a.host, "kscPort=" + a.port, "kscCert=" + a.cert, "kscUser=edr-operator", "kscPassword=demo-only",
+		"STATE_DIRECTORY=" + a.state, "kscHost=" + a.host, "kscPort=" + a.port, "kscCert=" + a.cert, "kscUser=edr-operator", "kscPassword=" + emulatorPassword,
 	}
 }
 

@@ -189,3 +189,17 @@ func printable(s string) string {
 		return r
 	}, s)
 }
+
+// printableLines is what went wrong, for standard error. An error may quote what
+// was typed, and that a caller may have taken from an event: what follows the
+// first line is set in, so that it cannot pass for a line of ours.
+func printableLines(err error) string {
+	lines := strings.Split(err.Error(), "\n")
+	for i, text := range lines {
+		if text = printable(text); i > 0 && !strings.HasPrefix(text, "  ") {
+			text = "  " + text
+		}
+		lines[i] = text
+	}
+	return strings.Join(lines, "\n")
+}

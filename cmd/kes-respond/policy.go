@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -109,7 +108,7 @@ func judge(ctx context.Context, p *plugin.Plugin, r shared.Request, out *output)
 		return out.end(r, *ended)
 	}
 	if out.json {
-		data, err := json.Marshal(judged)
+		data, err := shared.ASCIIJSON(judged)
 		if err == nil {
 			_, err = fmt.Fprintf(out.out, "%s\n", data)
 		}

@@ -94,13 +94,13 @@ func newSite(t *testing.T) *site {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 	}
 	write("indicators/one.ioc", `<ioc xmlns="http://schemas.mandiant.com/2010/ioc" id="1"><definition/></ioc>`)
-	write("password", "demo-only\n")
+	write("password", emulatorPassword+"\n")
 	at := startEmulator(t, s.dir,
 		`[{"id":"id-of-pc-12","dn":"PC-12","fqdn":"pc-12.corp.example","netbios":"PC-12"}]`,
 		`{"incidents":[{"KLINCDT_ID":4711,"KLINCDT_ADDED":"2026-11-20T08:00:00Z","KLINCDT_SEVERITY":2,"KLHST_WKS_HOSTNAME":"id-of-pc-12","KLINCDT_BODY":"{\"targetHost\":\"id-of-pc-12\",\"task\":\"isolateHost\",\"params\":{\"action\":1},\"responseEventIncident\":true,\"responseEventIncidentArea\":\"KUMA\"}"}],"consoleTasks":[]}`)
 	s.env = append(os.Environ(),
 		"PATH="+filepath.Dir(program)+string(os.PathListSeparator)+os.Getenv("PATH"),
-		"kscHost="+at.host, "kscPort="+at.port, "kscCert="+at.cert, "kscUser=edr-operator", "kscPassword=demo-only", "STATE_DIRECTORY="+at.state)
+		"kscHost="+at.host, "kscPort="+at.port, "kscCert="+at.cert, "kscUser=edr-operator", "kscPassword="+emulatorPassword, "STATE_DIRECTORY="+at.state)
 	return s
 }
 
@@ -109,7 +109,7 @@ func (s *site) run(t *testing.T, code int, name string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(name, args...)
 	cmd.Dir, cmd.Env = s.dir, s.env
-	cmd.Stdin = strings.NewReader("demo-only\n")
+	cmd.Stdin = strings.NewReader(emulatorPassword + "\n")
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, _ := cmd.Output()

@@ -40,7 +40,7 @@ func run(ctx context.Context, s surroundings) int {
 	root.SetArgs(s.args[1:])
 	if len(s.args) > 1 && strings.HasPrefix(s.args[1], cobra.ShellCompRequestCmd) {
 		if err := completeFlags(root); err != nil {
-			fmt.Fprintf(s.err, "kes-respond: %v\n", err)
+			fmt.Fprintf(s.err, "kes-respond: %s\n", printableLines(err))
 			return shared.ExitFailed
 		}
 	}
@@ -59,7 +59,7 @@ func run(ctx context.Context, s surroundings) int {
 		exit = &exitError{shared.ExitUsage, err}
 	}
 	if exit.err != nil {
-		fmt.Fprintf(s.err, "%s%v\n", says, exit.err)
+		fmt.Fprintf(s.err, "%s%s\n", says, printableLines(exit.err))
 		if exit.code == shared.ExitUsage {
 			fmt.Fprintln(s.err, "Nothing was sent. \"kes-respond help\" lists the commands, \"kes-respond COMMAND --help\" shows one.")
 		}
@@ -199,7 +199,7 @@ func withPlugin(ctx context.Context, s surroundings, f settingsFlags, do func(*p
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeBound)
 	defer cancel()
 	if e := p.Close(closing); e != nil {
-		fmt.Fprintf(s.err, "kes-respond: warning: not everything ended properly: %v\n", e)
+		fmt.Fprintf(s.err, "kes-respond: warning: not everything ended properly: %s\n", printableLines(e))
 	}
 	return err
 }

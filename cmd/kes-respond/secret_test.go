@@ -1,0 +1,4 @@
+package main
+
+// emulatorPassword is the password of every emulator of these tests.
+const emulatorPassword = "demo-only"
