@@ -40,6 +40,7 @@ type chaosKSC struct {
 type outage struct{ from, to time.Time }
 
 func newChaosKSC(t *testing.T, dir string, seed uint64) *chaosKSC {
+	guarded(t, dir)
 	return &chaosKSC{program: build(t, "ksc-emulator", t.TempDir()), dir: dir, listen: "127.0.0.1:0", seed: seed, at: address{
 		cert: filepath.Join(dir, "ksc.pem"), state: filepath.Join(dir, "state"), record: filepath.Join(dir, "record.jsonl"),
 	}}

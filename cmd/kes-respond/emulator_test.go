@@ -41,6 +41,7 @@ type address struct {
 // in dir: record.jsonl, state.json.
 func startEmulator(t testing.TB, dir, inventory, state string, args ...string) address {
 	t.Helper()
+	guarded(t, dir)
 	program := build(t, "ksc-emulator", t.TempDir())
 	args = append(args, "--listen", "127.0.0.1:0", "--user", "edr-operator", "--password", emulatorPassword,
 		"--ready-file", "ready", "--cert-out", "ksc.pem", "--state-out", "state.json")

@@ -95,6 +95,7 @@ type hostileRun struct {
 func newHostileRun(t *testing.T, program string, inventory []ksctest.Host) *hostileRun {
 	t.Helper()
 	r := &hostileRun{t: t, program: program, dir: t.TempDir(), record: &sent{}}
+	guarded(t, r.dir)
 	server, err := ksctest.New(ksctest.Options{User: "edr-operator", Password: emulatorPassword, Record: r.record, Inventory: inventory})
 	require.NoError(t, err)
 	r.ksc = server

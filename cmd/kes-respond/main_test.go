@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/require"
 
 	"github.com/kes-respond/kes-respond/plugin/task"
 )
@@ -22,12 +23,17 @@ func TestMain(m *testing.M) {
 
 func TestScripts(t *testing.T) {
 	dir := t.TempDir()
+	work, err := os.MkdirTemp("", "s") // a short name: the paths of sockets are bounded
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(work) })
+	guarded(t, work)
 	programs := map[string]string{"EMULATOR": "ksc-emulator", "DEMOHOST": "demo-host", "PROGRAM": "kes-respond"}
 	for name, program := range programs {
 		programs[name] = build(t, program, dir)
 	}
-	testscript.Run(t, testscript.Params{
-		Dir:                 filepath.Join("testdata", "script"),
+	testscript.RunT(scriptLog{t}, testscript.Params{
+		Dir:                 scripts(t),
+		WorkdirRoot:         work,
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("GORACE", "atexit_sleep_ms=0")

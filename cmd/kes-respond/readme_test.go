@@ -114,6 +114,7 @@ func (s *site) run(t *testing.T, code int, name string, args ...string) string {
 	cmd.Stderr = &stderr
 	out, _ := cmd.Output()
 	require.Equal(t, code, cmd.ProcessState.ExitCode(), "%s %v\n%s%s", name, args, out, stderr.String())
+	assert.Empty(t, leaked(append(out, stderr.String()...)), "%s %v\n%s%s", name, args, out, stderr.String())
 	return string(out)
 }
 

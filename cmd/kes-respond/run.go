@@ -36,9 +36,12 @@ func run(ctx context.Context, s surroundings) int {
 	if launched(s.args, s.getenv) {
 		says = "[ERROR] " + says // go-plugin hosts pass over lines without a level
 	}
+	if passwordTyped(s.args[1:]) && !completing(s.args) {
+		return told(s, says, usage("%w", errPasswordTyped))
+	}
 	root := commands(s)
 	root.SetArgs(s.args[1:])
-	if len(s.args) > 1 && strings.HasPrefix(s.args[1], cobra.ShellCompRequestCmd) {
+	if completing(s.args) {
 		if err := completeFlags(root); err != nil {
 			fmt.Fprintf(s.err, "kes-respond: %s\n", printableLines(err))
 			return shared.ExitFailed
@@ -51,6 +54,16 @@ func run(ctx context.Context, s surroundings) int {
 	case err == nil && helpInOrder(c):
 		err = usage("%s: --help stands between other flags", c.Name())
 	}
+	return told(s, says, err)
+}
+
+// completing says that a shell asks how a line could go on.
+func completing(args []string) bool {
+	return len(args) > 1 && strings.HasPrefix(args[1], cobra.ShellCompRequestCmd)
+}
+
+// told says what went wrong, and gives the exit code for it.
+func told(s surroundings, says string, err error) int {
 	if err == nil {
 		return shared.ExitOK
 	}
