@@ -31,7 +31,6 @@ func (c *serverFile) environment(getenv func(string) string) (host bool, err err
 	}{
 		{&c.Host, get("kscHost", "KSC_HOST")},
 		{&c.User, get("kscUser", "KSC_USER")},
-		{&c.password, get("kscPassword", "KSC_PASSWORD")},
 		{&c.PasswordFile, get("kscPasswordFile", "KSC_PASSWORD_FILE")},
 		{&c.Domain, get("kscDomain", "KSC_DOMAIN")},
 		{&c.VServer, get("kscVServer", "KSC_VSERVER")},
@@ -39,6 +38,9 @@ func (c *serverFile) environment(getenv func(string) string) (host bool, err err
 		if v.value != "" {
 			*v.field = v.value
 		}
+	}
+	if v := get("kscPassword", "KSC_PASSWORD"); v != "" {
+		c.password = func() string { return v }
 	}
 	if v := get("kscPort", "KSC_PORT"); v != "" {
 		if err := c.Port.UnmarshalJSON([]byte(strconv.Quote(v))); err != nil {

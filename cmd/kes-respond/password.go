@@ -29,8 +29,9 @@ const sharedByACL = 0o027
 // the name of a file that is not there: people put the password in its place.
 func (c serverFile) secret(getenv func(string) string, server string) (string, error) {
 	switch {
-	case c.password != "":
-		return c.password, checkPassword("kscPassword", c.password)
+	case c.password != nil:
+		password := c.password()
+		return password, checkPassword("kscPassword", password)
 	case c.PasswordFile != "":
 		data, err := readTrusted(c.PasswordFile, readableByOthers)
 		return passwordIn("kscPasswordFile", data, err)

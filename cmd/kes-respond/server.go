@@ -16,16 +16,16 @@ import (
 
 // serverFile is one KSC server by the help page's names.
 type serverFile struct {
-	Host            string   `json:"kscHost"`
-	Port            port     `json:"kscPort"`
-	Cert            certs    `json:"kscCert"`
-	User            string   `json:"kscUser"`
-	PasswordFile    string   `json:"kscPasswordFile"`
-	PasswordCommand []string `json:"kscPasswordCommand"`
-	Domain          string   `json:"kscDomain"`
-	InternalUser    bool     `json:"kscInternalUser"`
-	VServer         string   `json:"kscVServer"`
-	password        string   // from the environment only
+	Host            string        `json:"kscHost"`
+	Port            port          `json:"kscPort"`
+	Cert            certs         `json:"kscCert"`
+	User            string        `json:"kscUser"`
+	PasswordFile    string        `json:"kscPasswordFile"`
+	PasswordCommand []string      `json:"kscPasswordCommand"`
+	Domain          string        `json:"kscDomain"`
+	InternalUser    bool          `json:"kscInternalUser"`
+	VServer         string        `json:"kscVServer"`
+	password        func() string // from the environment only; a function does not print
 }
 
 // port is a number, or text as the help page writes it. It is kept as text.

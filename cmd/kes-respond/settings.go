@@ -21,6 +21,10 @@ type settings struct {
 	plugin plugin.Config
 }
 
+// Format prints nothing of them, whatever the verb: the passwords of servers lie
+// where no method of theirs would be asked.
+func (settings) Format(f fmt.State, _ rune) { fmt.Fprint(f, "settings") }
+
 // settingsFlags are the flags that every command with a connection has.
 type settingsFlags struct {
 	config, server *once
