@@ -97,7 +97,7 @@ func (o *order) learn(ctx context.Context) error {
 }
 
 func factsOf(h ksc.Host) guard.Host {
-	facts := guard.Host{ID: h.ID, IPv4: h.IPv4, System: h.OS}
+	facts := guard.Host{ID: h.ID, IPv4: h.IPv4, Connects: h.ConnectIPv4, System: h.OS}
 	for _, name := range []string{h.DisplayName, h.FQDN, h.DNSName, h.NetBIOSName} {
 		if name != "" {
 			facts.Names = append(facts.Names, name)

@@ -35,8 +35,8 @@ func TestWhatHoldsThePasswordPrintsWithoutIt(t *testing.T) {
 	require.Equal(t, emulatorPassword, set.plugin.Servers["default"].Password)
 	p, err := plugin.New(t.Context(), set.plugin)
 	require.NoError(t, err)
-	defer p.Close(t.Context())                                                                                                                                                      //nolint:errcheck // nothing was opened
-	for _, v := range []any{set, &set, set.plugin, set.plugin.Servers, set.plugin.Servers["default"], server, &server, configFile{serverFile: server}, p, *p, []any{set, server}} { //nolint:govet // it is printed, not used
+	defer p.Close(t.Context()) //nolint:errcheck // nothing was opened
+	for _, v := range []any{set, &set, set.plugin, set.plugin.Servers, set.plugin.Servers["default"], server, &server, configFile{serverFile: server}, p, []any{set, server}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 			said := fmt.Sprintf(verb, v)
 			assert.Empty(t, leaked([]byte(said)), "%T by %s: %s", v, verb, said)

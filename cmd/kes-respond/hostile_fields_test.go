@@ -139,9 +139,11 @@ func (a ask) line() string {
 func (a ask) request() shared.Request {
 	text := map[string]string{}
 	for _, m := range a.envelope {
-		if text[m.name] = a.value.text; m.name != a.field {
-			text[m.name], _ = strconv.Unquote(m.literal)
+		value := a.value.text
+		if m.name != a.field {
+			_ = json.Unmarshal([]byte(m.literal), &value) // all of the envelope are texts
 		}
+		text[m.name] = value
 	}
 	id := shared.ID(strconv.Quote(text["id"]))
 	if a.field == "id" {
@@ -162,10 +164,8 @@ func (a ask) flags() (args []string, ok bool) {
 	}
 	args = []string{a.task}
 	for _, m := range append(a.envelope[2:len(a.envelope):len(a.envelope)], a.params...) {
-		text, err := strconv.Unquote(m.literal)
-		if err != nil {
-			text = m.literal // a number or a boolean
-		}
+		text := m.literal // a number or a boolean
+		_ = json.Unmarshal([]byte(m.literal), &text)
 		if m.name == a.field || "params."+m.name == a.field {
 			text = a.value.text
 		}

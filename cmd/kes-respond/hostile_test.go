@@ -86,6 +86,7 @@ type hostileRun struct {
 	dir     string
 	ksc     *ksctest.Server
 	at      address
+	config  string // of the program, where a run needs one
 	record  *sent
 	asks    []ask
 	mu      sync.Mutex
@@ -115,6 +116,14 @@ func newHostileRun(t *testing.T, program string, inventory []ksctest.Host) *host
 	require.NoError(t, err)
 	r.at = address{host: host, port: port, cert: cert, state: filepath.Join(r.dir, "state")}
 	return r
+}
+
+// policy is the policy beside the configuration.
+func (r *hostileRun) policy() string {
+	if r.config == "" {
+		return ""
+	}
+	return filepath.Join(filepath.Dir(r.config), "policy.yaml")
 }
 
 // deal makes the requests: a harmless one of each task, and so many with a
@@ -160,8 +169,10 @@ func (r *hostileRun) each(at int, f func(ask)) {
 func (r *hostileRun) direct() {
 	trust, err := ksc.ParseTrust(r.ksc.CertificatePEM())
 	require.NoError(r.t, err)
+	policy, err := readPolicies("", r.policy())
+	require.NoError(r.t, err)
 	p, err := plugin.New(r.t.Context(), plugin.Config{
-		Version: "test", Servers: map[string]ksc.Config{"default": {
+		Version: "test", Policy: policy, Servers: map[string]ksc.Config{"default": {
 			Addr: net.JoinHostPort(r.at.host, r.at.port), User: "edr-operator", Password: emulatorPassword, Trust: trust, Dial: r.ksc.Dial,
 		}},
 		Ledger: func(ctx context.Context) (*journal.Journal, error) {
@@ -187,7 +198,7 @@ func (r *hostileRun) direct() {
 // lines asks a process that serves JSON lines, all it takes at once.
 func (r *hostileRun) lines() {
 	cmd := exec.Command(r.program, "serve")
-	cmd.Env = r.at.environment()
+	cmd.Env = append(r.at.environment(), "KES_RESPOND_CONFIG="+r.config)
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
 	in, err := cmd.StdinPipe()
@@ -260,7 +271,7 @@ var printableASCII = func() string {
 func (r *hostileRun) plugin() {
 	var log bytes.Buffer
 	cmd := exec.Command(r.program)
-	cmd.Env = r.at.environment()
+	cmd.Env = append(r.at.environment(), "KES_RESPOND_CONFIG="+r.config)
 	client, err := rpc.Launch(r.t.Context(), cmd, rpc.LaunchOptions{Log: hclog.New(&hclog.LoggerOptions{Output: &log, Level: hclog.Trace})})
 	require.NoError(r.t, err)
 	r.each(16, func(a ask) {
@@ -281,7 +292,7 @@ func (r *hostileRun) commands() {
 		}
 		form := []string{"json", "text"}[a.number/2%2]
 		cmd := exec.Command(r.program, append(args, "--output", form)...)
-		cmd.Env = r.at.environment()
+		cmd.Env = append(r.at.environment(), "KES_RESPOND_CONFIG="+r.config)
 		var out, errs bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &out, &errs
 		err := cmd.Run()

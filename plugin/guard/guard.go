@@ -50,11 +50,12 @@ type Question struct {
 // Host is what is known of a host. What is empty is not known, and then a rule
 // that has to look at it is met.
 type Host struct {
-	ID     string
-	Names  []string // display name, DNS name, FQDN, NetBIOS name
-	IPv4   netip.Addr
-	Groups []string // its administration group and those above it, in any order
-	System string
+	ID       string
+	Names    []string // display name, DNS name, FQDN, NetBIOS name
+	IPv4     netip.Addr
+	Connects netip.Addr // the address that it connects from, which may be another
+	Groups   []string   // its administration group and those above it, in any order
+	System   string
 }
 
 // Path is a place on the host that a request touches; empty where it may be

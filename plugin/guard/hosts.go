@@ -59,7 +59,7 @@ func (h *hosts) needsFacts() bool {
 
 // meet says whether a host is one of those, and why.
 func (h *hosts) meet(host Host) (bool, string) {
-	if slices.ContainsFunc(h.IDs, func(id string) bool { return strings.EqualFold(id, host.ID) }) {
+	if slices.ContainsFunc(h.IDs, func(id string) bool { return strings.EqualFold(id, host.ID) || alike(id) == alike(host.ID) }) {
 		return true, "the host is named by its id"
 	}
 	var missing []string
@@ -70,7 +70,7 @@ func (h *hosts) meet(host Host) (bool, string) {
 	}{
 		{len(h.names) > 0, len(host.Names) > 0, "name", func() bool { return anyMatch(h.names, host.Names...) }},
 		{len(h.addresses) > 0, host.IPv4.IsValid(), "address", func() bool {
-			return slices.ContainsFunc(h.addresses, func(p netip.Prefix) bool { return p.Contains(host.IPv4) })
+			return slices.ContainsFunc(h.addresses, func(p netip.Prefix) bool { return p.Contains(host.IPv4) || p.Contains(host.Connects) })
 		}},
 		{len(h.Groups) > 0, len(host.Groups) > 0, "group", func() bool { return h.inGroup(host.Groups) }},
 		{len(h.systems) > 0, host.System != "", "operating system", func() bool { return anyMatch(h.systems, host.System) }},

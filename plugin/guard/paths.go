@@ -5,13 +5,15 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/kes-respond/kes-respond/shared"
 )
 
-// folder is a folder as Windows compares it: its steps in lower case, without
-// the dots and blanks at their ends that Windows drops.
-type folder []string
+// folder is a folder in two readings, for no host tells how its Windows compares.
+// To forbid a place all that may be the same name counts; to allow one, only
+// what surely is.
+type folder struct{ alike, same []string }
 
 func foldersOf(texts []string) ([]folder, []shared.Violation) {
 	var all []folder
@@ -37,24 +39,27 @@ func steps(path string) (f folder, flaw string) {
 	path = strings.ReplaceAll(path, "/", `\`)
 	switch {
 	case strings.HasPrefix(path, `\\`):
-		return nil, "begins with a share, a device or \\\\?\\"
+		return folder{}, "begins with a share, a device or \\\\?\\"
 	case strings.Contains(path, "%"):
-		return nil, "holds a variable"
+		return folder{}, "holds a variable"
 	case len(path) < 3 || path[1:3] != `:\` || !isLetter(path[0]):
-		return nil, "does not begin with a drive"
+		return folder{}, "does not begin with a drive"
 	case strings.Contains(path[2:], ":"):
-		return nil, "holds a data stream"
+		return folder{}, "holds a data stream"
 	}
-	f = folder{strings.ToLower(path[:2])}
+	f = folder{[]string{strings.ToLower(path[:2])}, []string{strings.ToLower(path[:2])}}
 	for _, step := range strings.Split(path[3:], `\`) {
 		if step == ".." {
-			return nil, `holds ".."`
+			return folder{}, `holds ".."`
 		}
 		if shortName.MatchString(step) {
-			return nil, "holds a short name (~1)"
+			return folder{}, "holds a short name (~1)"
 		}
-		if step = strings.TrimRight(step, ". "); step != "" {
-			f = append(f, strings.ToLower(step))
+		if like := alike(step); like != "" {
+			f.alike = append(f.alike, like)
+		}
+		if step != "" {
+			f.same = append(f.same, same(step))
 		}
 	}
 	return f, ""
@@ -62,9 +67,36 @@ func steps(path string) (f folder, flaw string) {
 
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 
-// holds says that a path lies in a folder, or is it.
-func (f folder) holds(path folder) bool {
-	return len(path) >= len(f) && slices.Equal(f, path[:len(f)])
+// alike is what all names become that Windows, or a program on it, may take for
+// one: without regard to case, without the dots and blanks at their ends, and
+// without marks that nobody sees. Wide forms count as the letters that they show.
+func alike(step string) string {
+	step = strings.Map(func(r rune) rune {
+		switch {
+		case r >= '\uff01' && r <= '\uff5e':
+			r -= '\uff01' - '!'
+		case r == '\u3000':
+			r = ' '
+		case unicode.Is(unicode.Cf, r):
+			return -1
+		}
+		return unicode.ToLower(unicode.ToUpper(r))
+	}, step)
+	return strings.TrimRight(step, ". ")
+}
+
+// same is equal for names that differ in case alone, in letters of which nobody
+// doubts it: the Kelvin sign is no k, nor a long s an s.
+func same(step string) string { return strings.ToUpper(step) + "\x00" + strings.ToLower(step) }
+
+// holds says that a path may lie in a folder, or be it.
+func (f folder) holds(path folder) bool { return begins(path.alike, f.alike) }
+
+// surelyHolds says that a path lies in a folder, or is it.
+func (f folder) surelyHolds(path folder) bool { return begins(path.same, f.same) }
+
+func begins(all, first []string) bool {
+	return len(all) >= len(first) && slices.Equal(first, all[:len(first)])
 }
 
 // meetsPaths says whether a place that the request touches lies in one of the
@@ -113,7 +145,7 @@ func (r rule) meetsPath(p Path) (bool, string) {
 	if p.Subfolders {
 		place = searched
 	}
-	if !slices.ContainsFunc(r.outside, func(f folder) bool { return f.holds(place) }) {
+	if !slices.ContainsFunc(r.outside, func(f folder) bool { return f.surelyHolds(place) }) {
 		return true, "the path lies in none of the folders where it may"
 	}
 	return false, ""
@@ -121,4 +153,6 @@ func (r rule) meetsPath(p Path) (bool, string) {
 
 // parent is the folder that a file lies in. Of what may be a folder itself it
 // is the wider place.
-func (f folder) parent() folder { return f[:max(1, len(f)-1)] }
+func (f folder) parent() folder {
+	return folder{f.alike[:max(1, len(f.alike)-1)], f.same[:max(1, len(f.same)-1)]}
+}

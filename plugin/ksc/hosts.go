@@ -15,7 +15,8 @@ type Host struct {
 	DNSName       string
 	NetBIOSName   string
 	IPv4          netip.Addr
-	Status        int64 // bits of KSCAPI a00275
+	ConnectIPv4   netip.Addr // where it connects from
+	Status        int64      // bits of KSCAPI a00275
 	StatusKnown   bool
 	LastVisible   time.Time
 	OS            string
@@ -160,6 +161,6 @@ func hostOf(r row) Host {
 	}
 	h.Status, h.StatusKnown = r["KLHST_WKS_STATUS"].integer()
 	h.GroupID, _ = r["KLHST_WKS_GROUPID"].integer()
-	h.IPv4 = ipv4(r["KLHST_WKS_IP_LONG"])
+	h.IPv4, h.ConnectIPv4 = ipv4(r["KLHST_WKS_IP_LONG"]), ipv4(r["KLHST_WKS_CONNECT_IP_LONG"])
 	return h
 }
