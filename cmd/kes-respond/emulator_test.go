@@ -74,6 +74,15 @@ func startEmulator(t testing.TB, dir, inventory, state string, args ...string) a
 	return address{host, port, filepath.Join(dir, "ksc.pem"), filepath.Join(dir, "state"), filepath.Join(dir, "record.jsonl"), stop}
 }
 
+// environment is that of the help page, and nothing of ours beside it save a
+// place for a ledger of its own.
+func (a address) environment() []string {
+	return []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"),
+		"STATE_DIRECTORY=" + a.state, "kscHost=" + a.host, "kscPort=" + a.port, "kscCert=" + a.cert, "kscUser=edr-operator", "kscPassword=" + emulatorPassword,
+	}
+}
+
 // grows waits until a file has so many bytes, or whoever writes it has ended.
 func grows(path string, size int64, ended <-chan struct{}) bool {
 	deadline := time.After(20 * time.Second)

@@ -86,15 +86,6 @@ func serveMany(t *testing.T, program string, at address, name string, n int) int
 	return usage.Maxrss
 }
 
-// environment is that of the help page, and nothing of ours beside it save a
-// place for a ledger of its own.
-func (a address) environment() []string {
-	return []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"),
-		"STATE_DIRECTORY=" + a.state, "kscHost=" + a.host, "kscPort=" + a.port, "kscCert=" + a.cert, "kscUser=edr-operator", "kscPassword=" + emulatorPassword,
-	}
-}
-
 // BenchmarkOneShot is what a whole process costs, its ledger included, beside a
 // program that does the same four calls with net/http alone: compare cpu-ms/op
 // of the two.

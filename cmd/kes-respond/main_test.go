@@ -14,7 +14,7 @@ import (
 
 // The test binary is the program: each script types what a user would type.
 func TestMain(m *testing.M) {
-	programs := map[string]func(){"kes-respond": main, "kes-respond-dying": dying, "kes-respond-panicking": panicking}
+	programs := map[string]func(){"kes-respond": main, "kes-respond-dying": dying, "kes-respond-panicking": panicking, "kes-respond-stranger": stranger}
 	for _, t := range task.All() {
 		programs[t.Script] = main // the names of the vendor's scripts
 	}

@@ -70,8 +70,14 @@ func prepare(f *flags) error {
 	return nil
 }
 
+// The modes of files: address and certificate are for others to read, what clients sent is its owner's.
+const (
+	forOthers = 0o644
+	forOwner  = 0o600
+)
+
 // writeFile puts the content where path says by rename, so that nobody ever sees a part of it. An empty path is no file.
-func writeFile(path string, content []byte) (err error) {
+func writeFile(path string, content []byte, mode fs.FileMode) (err error) {
 	if path == "" {
 		return nil
 	}
@@ -80,7 +86,7 @@ func writeFile(path string, content []byte) (err error) {
 		return fail(exitFile, "%w", err)
 	}
 	_, err = tmp.Write(content)
-	err = errors.Join(err, tmp.Chmod(0o644), tmp.Close())
+	err = errors.Join(err, tmp.Chmod(mode), tmp.Close())
 	if err == nil {
 		err = os.Rename(tmp.Name(), path)
 	}
@@ -99,7 +105,7 @@ func writeState(path string, st ksctest.State) error {
 	if err := e.Encode(st); err != nil {
 		return fail(exitInternal, "the state: %w", err)
 	}
-	return writeFile(path, b.Bytes())
+	return writeFile(path, b.Bytes(), forOwner)
 }
 
 // recordFile appends to the file that --record names.

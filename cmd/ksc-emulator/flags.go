@@ -35,7 +35,8 @@ It serves the OpenAPI over TLS: log in by connection (/api/v1.0/login), by sessi
 credentials on each call; incidents, hosts, server information and consoles can be asked for. Without --inventory every
 host id is known and no host name is. It runs until SIGTERM or SIGINT, then writes --state-out.
 
-The record, and nothing else, holds passwords and tokens as clients sent them: its file is readable by its owner only.
+The record, and nothing else, holds passwords and tokens as clients sent them. It and the state, which holds what
+incidents say, are readable by their owner only.
 
 Inventory: a JSON list of hosts, of which only "id" must be there:
   [{"id":"e6a3c1d0-1f1e-4d0a-9a55-0a1b2c3d4e5f","dn":"PC-12","fqdn":"pc-12.example","netbios":"PC-12","ip":"10.0.0.12",

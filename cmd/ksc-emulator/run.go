@@ -88,10 +88,10 @@ func serve(ctx context.Context, f *flags, stdout io.Writer) (err error) {
 	defer ln.Close()
 	addr := ln.Addr().String()
 	fmt.Fprintf(stdout, "listening on https://%s\nseed %d\ncertificate sha256 %x\n", addr, s.Seed(), sha256.Sum256(s.CertificateDER()))
-	if err := writeFile(f.certOut, s.CertificatePEM()); err != nil {
+	if err := writeFile(f.certOut, s.CertificatePEM(), forOthers); err != nil {
 		return err
 	}
-	if err := writeFile(f.readyFile, []byte(addr+"\n")); err != nil {
+	if err := writeFile(f.readyFile, []byte(addr+"\n"), forOthers); err != nil {
 		return err
 	}
 	if err := s.Serve(ctx, ln); err != nil {
