@@ -17,9 +17,8 @@ import (
 
 // asked is what KSC was asked for because of one request.
 type asked struct {
-	bodies  []string
-	hosts   []string
-	updates int
+	bodies []string
+	hosts  []string
 }
 
 // check holds what KSC was asked against what was requested and answered.
@@ -68,7 +67,7 @@ func (r *hostileRun) attribute() map[int]asked {
 	for _, a := range r.asks {
 		hosts[a.name()] = true
 	}
-	all, numbers := map[int]asked{}, map[int64]int{}
+	all, numbers, added := map[int]asked{}, map[int64]int{}, 0
 	for _, c := range r.record.calls {
 		var body struct {
 			ID     int64  `json:"nId"`
@@ -85,6 +84,7 @@ func (r *hostileRun) attribute() map[int]asked {
 		case "HostGroup.AddIncident":
 			number, ok := numberOf(body.Data.Host, body.Data.Body)
 			require.True(t, ok, "nobody asked for %.500s", c.Body)
+			added++
 			one := all[number]
 			one.bodies, one.hosts = append(one.bodies, body.Data.Body), append(one.hosts, body.Data.Host)
 			all[number] = one
@@ -103,6 +103,7 @@ func (r *hostileRun) attribute() map[int]asked {
 			assert.Fail(t, "a call that none of the requests needs", "%s", method)
 		}
 	}
+	assert.Len(t, numbers, added, "incidents without their second step")
 	return all
 }
 

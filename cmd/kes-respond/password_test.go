@@ -91,6 +91,9 @@ func TestPasswordFileOfOthersIsRefused(t *testing.T) {
 		require.NoError(t, os.Chmod(path, mode))
 		_, err := serverFile{PasswordFile: path}.secret(environ(), "default")
 		assert.Equal(t, ok, err == nil, "%o: %v", mode, err)
+		if err != nil {
+			assert.ErrorContains(t, err, "run: chmod 0600 "+path)
+		}
 	}
 	systemd := credentials(t, map[string]string{"kscPassword": "p"})
 	for mode, ok := range map[os.FileMode]bool{0o400: true, 0o440: true, 0o444: false, 0o460: false, 0o441: false} {
