@@ -182,7 +182,7 @@ func TestNoPasswordGoesToEvil(t *testing.T) {
 	met, said := e.heard()
 	assert.Positive(t, met)
 	assert.Contains(t, said, b64([]byte("evil-password")), "the listener does listen")
-	for _, secret := range []string{"demo-only", b64([]byte("demo-only")), "edr-operator", b64([]byte("edr-operator"))} {
+	for _, secret := range []string{emulatorPassword, b64([]byte(emulatorPassword)), "edr-operator", b64([]byte("edr-operator"))} {
 		assert.NotContains(t, said, secret)
 	}
 	at.stop()

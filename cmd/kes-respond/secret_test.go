@@ -173,7 +173,8 @@ func (l scriptLog) Log(args ...any) {
 	})
 }
 
-// scripts are the scripts with the password for demo-only.
+// scripts are the scripts with the password for demo-only, and as it stands
+// inside a JSON text for demo-json.
 func scripts(t *testing.T) (dir string) {
 	t.Helper()
 	source, dir := filepath.Join("testdata", "script"), t.TempDir()
@@ -183,8 +184,8 @@ func scripts(t *testing.T) (dir string) {
 	for _, path := range files {
 		text, err := os.ReadFile(path)
 		require.NoError(t, err)
-		filled := bytes.ReplaceAll(text, []byte("demo-only"), []byte(emulatorPassword))
-		require.NoError(t, os.WriteFile(filepath.Join(dir, filepath.Base(path)), filled, 0o600))
+		fill := strings.NewReplacer("demo-only", emulatorPassword, "demo-json", passwordForms()["of JSON"])
+		require.NoError(t, os.WriteFile(filepath.Join(dir, filepath.Base(path)), []byte(fill.Replace(string(text))), 0o600))
 	}
 	t.Cleanup(func() {
 		if os.Getenv("UPDATE_SCRIPTS") == "" {
@@ -193,7 +194,8 @@ func scripts(t *testing.T) (dir string) {
 		for _, path := range files {
 			text, err := os.ReadFile(filepath.Join(dir, filepath.Base(path)))
 			require.NoError(t, err)
-			require.NoError(t, os.WriteFile(path, bytes.ReplaceAll(text, []byte(emulatorPassword), []byte("demo-only")), 0o600))
+			back := strings.NewReplacer(emulatorPassword, "demo-only", passwordForms()["of JSON"], "demo-json")
+			require.NoError(t, os.WriteFile(path, []byte(back.Replace(string(text))), 0o600))
 		}
 	})
 	return dir
