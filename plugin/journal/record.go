@@ -26,7 +26,7 @@ type Entry struct {
 	Effects        []shared.Effect `json:"effects,omitempty"`
 	Slot           string          `json:"slot,omitempty"` // the lasting condition it sets, and to what
 	Value          string          `json:"value,omitempty"`
-	Undo           *shared.Undo    `json:"undo,omitempty"` // what takes it back, where there is such a request
+	Undo           *shared.Undo    `json:"undo,omitempty"`   // what takes it back, where there is such a request
 	Digest         string          `json:"digest,omitempty"` // of what it means: task, params, host; not of its time. Two with the same are equal
 	Params         json.RawMessage `json:"params,omitempty"` // recorded as they are where they are short and not sensitive, else as a digest
 	Sensitive      bool            `json:"sensitive,omitempty"`
