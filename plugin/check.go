@@ -32,12 +32,13 @@ func (p *Plugin) Check(ctx context.Context, r shared.Request) (shared.Checked, e
 		return shared.Checked{}, (&order{}).notSent(ctx, err).Error
 	}
 	defer leave()
-	c := &checkup{client: s.client, ledger: p.ledger, anew: p.config.CheckAnew, Checked: shared.Checked{Server: s.name, Passed: true, Steps: []shared.CheckStep{}}}
+	c := &checkup{client: s.client, ledger: p.ledger, anew: p.config.CheckAnew, ruling: p.config.ruling, Checked: shared.Checked{Server: s.name, Passed: true, Steps: []shared.CheckStep{}}}
 	for _, step := range []struct {
 		name string
 		run  func(context.Context) (message, warning string, err error)
 	}{
 		{"ledger", c.recorded},
+		{"policy", c.judged},
 		{"certificate", c.certificate},
 		{"login", c.login},
 		{"server", c.version},
@@ -56,6 +57,7 @@ type checkup struct {
 	client *ksc.Client
 	ledger *ledger
 	anew   bool
+	ruling func() *ruling
 }
 
 // take runs one step; after one that failed the others are skipped.

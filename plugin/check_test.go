@@ -101,7 +101,7 @@ func TestCheckTellsApart(t *testing.T) {
 					}
 					failed = failed || s.State == shared.StepFailed
 				}
-				assert.Equal(t, []string{"ledger", "certificate", "login", "server", "hosts", "incidents", "console"}, names)
+				assert.Equal(t, []string{"ledger", "policy", "certificate", "login", "server", "hosts", "incidents", "console"}, names)
 				assert.Equal(t, failed, c.code != "")
 				assert.Equal(t, !failed, checked.Passed)
 				if c.code != "" {

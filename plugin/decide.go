@@ -16,7 +16,7 @@ func (o *order) decide() guard.Decision {
 	if s := o.journal.Suspended(); s != nil && changesHost(o.params.Effects()) {
 		return guard.Decision{Rule: "suspended", Code: shared.Suspended, Reason: fmt.Sprintf("sending is suspended since %s by %s: %s", s.At.Format(time.RFC3339), s.User, s.Reason)}
 	}
-	return o.plugin.config.Policy.Decide(o.question())
+	return o.policy().Decide(o.question())
 }
 
 // changesHost says whether effects leave a host otherwise than a person who has
@@ -39,7 +39,7 @@ func (o *order) question() guard.Question {
 // claimed. Where that is too much, d says so from then on.
 func (o *order) limit(u journal.Usage, d *guard.Decision) *journal.Refusal {
 	o.outstanding, _ = u.Outstanding(guard.QuotaSpan, 1)
-	limited := o.plugin.config.Policy.Limit(o.question(), u)
+	limited := o.policy().Limit(o.question(), u)
 	if limited.Allowed {
 		return nil
 	}

@@ -27,10 +27,12 @@ func (o *order) rehearse(ctx context.Context, emit func(shared.Event)) shared.Re
 	}
 	decision := o.foresee(ctx)
 	if !decision.Allowed {
+		o.warnOfPolicy(emit)
 		return o.forbidden(decision)
 	}
 	emit(shared.Event{Accepted: &shared.Accepted{Host: o.host}})
 	o.warnOfExpiry(emit)
+	o.warnOfPolicy(emit)
 	sum := sha256.Sum256([]byte(o.body))
 	plan := &shared.Plan{
 		BodySHA256: hex.EncodeToString(sum[:]), BodyBytes: len(o.body), Decision: decision.Reason, Warnings: o.warnings(),

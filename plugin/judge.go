@@ -34,5 +34,5 @@ func (p *Plugin) Judge(ctx context.Context, r shared.Request) (*Judged, *shared.
 		return nil, new(o.notSent(ctx, err))
 	}
 	d := o.foresee(ctx)
-	return &Judged{d.Allowed, d.Reason, o.host, p.config.Policy.Verdicts(o.question())}, nil
+	return &Judged{d.Allowed, d.Reason, o.host, o.policy().Verdicts(o.question())}, nil
 }

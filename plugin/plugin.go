@@ -31,7 +31,12 @@ type Config struct {
 	Servers map[string]ksc.Config // by the name that requests use
 	Default string                // the server of a request that names none; needed where there are several
 	Area    string                // responseEventIncidentArea where a request has none; "" is shared.DefaultArea
-	Policy  guard.Policy          // all that is forbidden; the zero Policy forbids nothing
+
+	// Policy gives all that is forbidden now. It is asked once for each request
+	// that is judged, so that a change counts for the next one, by several
+	// goroutines, and answers at once. The warning is "" or says that this is not
+	// what is written down now, and why; callers hear it. nil forbids nothing.
+	Policy func() (policy guard.Policy, warning string)
 
 	Connections Connections // of requests that bring a server with them
 

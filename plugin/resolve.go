@@ -80,7 +80,7 @@ func (o *order) learn(ctx context.Context) error {
 		return nil
 	}
 	o.facts = guard.Host{ID: o.host.ID}
-	if !o.plugin.config.Policy.LooksAtHosts() || o.needsNoServer() {
+	if !o.policy().LooksAtHosts() || o.needsNoServer() {
 		return nil
 	}
 	err := o.server.talk(ctx, func() error {

@@ -19,6 +19,7 @@ type order struct {
 	params  task.Params
 	host    shared.Host
 	facts   guard.Host // what the policy may look at
+	ruling  *ruling    // nil until the policy was asked
 	body    string     // without the mark
 
 	journal  *journal.Journal
@@ -54,6 +55,7 @@ func (p *Plugin) Respond(ctx context.Context, r shared.Request, emit func(shared
 		return o.notAddressed(ctx, err)
 	}
 	if result := o.take(ctx, o.decide()); result != nil {
+		o.warnOfPolicy(emit)
 		return *result
 	}
 	defer o.broken(ctx)

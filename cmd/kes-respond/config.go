@@ -100,6 +100,11 @@ func readSettings(path, schema string, into any, sense func() ([]shared.Violatio
 	if err != nil {
 		return err
 	}
+	return parseSettings(path, data, schema, into, sense)
+}
+
+// parseSettings is readSettings of what was read already.
+func parseSettings(path string, data []byte, schema string, into any, sense func() ([]shared.Violation, error)) error {
 	y, err := readYAML(data)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)

@@ -44,8 +44,9 @@ func servePlugin(ctx context.Context, s surroundings, f settingsFlags) error {
 	if !invited {
 		return &exitError{shared.ExitUsage, fmt.Errorf("no go-plugin host has launched this program")}
 	}
-	return withPlugin(ctx, s, f, func(p *plugin.Plugin, _ settings) error {
+	return withPlugin(ctx, s, f, func(p *plugin.Plugin, set settings) error {
 		log := slog.New(rpc.LogHandler(s.err, slog.LevelInfo))
+		set.policies.hear(loggedTo(ctx, log))
 		defer recoverBeside(ctx, p, log)()
 		err := rpc.Serve(ctx, p, invitation, rpc.Options{Log: log})
 		if err != nil {

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -19,32 +17,12 @@ import (
 // policyFile always counts, whatever else is configured.
 const policyFile = "/etc/kes-respond/policy.yaml"
 
-// readPolicies reads the policy that always counts, where it is there, and the
-// configured one, which must be. What either denies is denied.
-func readPolicies(always, configured string) (guard.Policy, error) {
-	var all guard.Policy
-	for _, path := range []string{always, configured} {
-		if path == "" {
-			continue
-		}
-		one, err := readPolicy(path)
-		if _, gone := os.Lstat(path); path != configured && errors.Is(err, fs.ErrNotExist) && errors.Is(gone, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return all, err
-		}
-		all = all.And(one)
-	}
-	return all, nil
-}
-
-// readPolicy reads a policy file.
-func readPolicy(path string) (guard.Policy, error) {
+// parsePolicy reads what a policy file holds.
+func parsePolicy(path string, data []byte) (guard.Policy, error) {
 	var file guard.File
 	var policy guard.Policy
 	read := false
-	err := readSettings(path, "policy", &file, func() (found []shared.Violation, err error) {
+	err := parseSettings(path, data, "policy", &file, func() (found []shared.Violation, err error) {
 		read = file.Quota != "" || len(file.Deny)+len(file.Caps) > 0 || file.IsolatedHosts != nil
 		policy, found = guard.New(file)
 		return found, nil

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"reflect"
 	"slices"
@@ -18,7 +19,8 @@ import (
 // settings are where to reach KSC and as whom, put together from flags, the
 // environment and a configuration file, in this order.
 type settings struct {
-	plugin plugin.Config
+	plugin   plugin.Config
+	policies *policies
 }
 
 // Format prints nothing of them, whatever the verb: the passwords of servers lie
@@ -48,7 +50,7 @@ func (f settingsFlags) settings(s surroundings) (settings, error) {
 	if err != nil {
 		return settings{}, &exitError{shared.ExitUsage, err}
 	}
-	policy, err := readPolicies(s.policy, file.Policy)
+	policies, err := readPolicies(s.policy, file.Policy)
 	if err != nil {
 		return settings{}, &exitError{shared.ExitUsage, err}
 	}
@@ -56,9 +58,14 @@ func (f settingsFlags) settings(s surroundings) (settings, error) {
 	if err != nil {
 		return settings{}, &exitError{shared.ExitUsage, err}
 	}
-	set := settings{plugin: plugin.Config{
+	policies.hear(func(level slog.Level, text string) {
+		if level > slog.LevelInfo {
+			fmt.Fprintf(s.err, "kes-respond: warning: %s\n", text)
+		}
+	})
+	set := settings{policies: policies, plugin: plugin.Config{
 		Version: version, Area: file.Area, Default: def, Servers: map[string]ksc.Config{},
-		Policy: policy, Ledger: file.Ledger.ledger(s).open, Unmarked: file.Mark != nil && !*file.Mark, ResendAfterSearch: file.Resend, CheckAnew: f.anew,
+		Policy: policies.now, Ledger: file.Ledger.ledger(s).open, Unmarked: file.Mark != nil && !*file.Mark, ResendAfterSearch: file.Resend, CheckAnew: f.anew,
 		Connections: file.connections(s),
 	}}
 	var wrong []error

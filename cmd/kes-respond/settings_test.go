@@ -204,7 +204,7 @@ func TestAPolicyIsNotPassedOver(t *testing.T) {
 	path := filepath.Join(dir, "policy.yaml")
 	p, err := readPolicies(path, "")
 	require.NoError(t, err)
-	assert.Empty(t, p.Verdicts(guard.Question{}))
+	assert.Empty(t, verdicts(p))
 	_, err = readPolicies("", path)
 	assert.ErrorIs(t, err, os.ErrNotExist)
 	require.NoError(t, os.Symlink("nowhere", path))
@@ -217,7 +217,7 @@ func TestAPolicyIsNotPassedOver(t *testing.T) {
 	other := file(t, filepath.Join(dir, "other.yaml"), fmt.Sprintf(rule, "b"), 0o644)
 	p, err = readPolicies(path, other)
 	require.NoError(t, err)
-	assert.Len(t, p.Verdicts(guard.Question{}), 2, "both count")
+	assert.Len(t, verdicts(p), 2, "both count")
 
 	for text, says := range map[string]string{
 		"":                                 "forbids nothing",
@@ -241,8 +241,10 @@ func TestAPolicyIsNotPassedOver(t *testing.T) {
 
 // TestThePolicyExample is one that the program takes.
 func TestThePolicyExample(t *testing.T) {
-	p, err := readPolicies("", file(t, filepath.Join(t.TempDir(), "policy.yaml"), policyExample, 0o644))
+	files, err := readPolicies("", file(t, filepath.Join(t.TempDir(), "policy.yaml"), policyExample, 0o644))
 	require.NoError(t, err)
+	p, warning := files.now()
+	assert.Empty(t, warning)
 	assert.False(t, p.Decide(guard.Question{Task: "startProcess", Effects: []shared.Effect{shared.Executes}}).Allowed)
 	assert.True(t, p.LooksAtHosts())
 }

@@ -31,6 +31,7 @@ finished first. The first line out is "hello".`,
 					fmt.Fprintln(s.err, "kes-respond: warning: no server is configured: only requests that bring a connection, and dry runs with hostLookup never, will be carried out")
 				}
 				log := slog.New(slog.NewTextHandler(s.err, nil))
+				set.policies.hear(loggedTo(c.Context(), log))
 				defer recoverBeside(c.Context(), p, log)()
 				err := jsonl.Serve(c.Context(), p, s.in, s.out, jsonl.Options{Hello: hello(), Log: log})
 				if err != nil {
