@@ -72,13 +72,3 @@ func (o *order) forbidden(d guard.Decision) shared.Result {
 	}
 	return o.refused(e)
 }
-
-// warnings are what a person should know before the request is sent.
-func (o *order) warnings() []string {
-	all := o.params.Warnings()
-	if o.outstanding >= guard.QuotaWarning {
-		all = append(all, fmt.Sprintf("%d requests of the last %d minutes to this server are not known to have finished; KSC keeps %d console tasks and drops the oldest, finished or not",
-			o.outstanding, int(guard.QuotaSpan.Minutes()), guard.QuotaPlaces))
-	}
-	return all
-}

@@ -17,20 +17,20 @@ import (
 const anewAfter = time.Minute
 
 // gate lets one process at a time log in as a user, and none for ten minutes
-// after KSC has refused one: forty alerts with a wrong password would block the
-// account. What it remembers lies beside the ledger and holds nothing of the
-// password. Without a ledger only this process remembers; what sends orders
+// with a password that KSC has refused: forty alerts with a wrong one would
+// block the account. What it remembers lies beside the ledger and holds of the
+// password no more than shows that it was changed. Without a ledger only this process remembers; what sends orders
 // does not come here then.
 func (p *Plugin) gate(c ksc.Config) ksc.Gate {
 	// Another spelling is no other account: a request could bring many.
 	user := fmt.Sprintf("%q %q %q %t", strings.ToLower(c.User), strings.ToLower(c.Domain), strings.ToLower(c.VServer), c.InternalUser)
 	server := strings.ToLower(c.Addr)
-	return func(ctx context.Context, anew bool) (func(error), error) {
+	return func(ctx context.Context, password string, anew bool) (func(error), error) {
 		j, err := p.ledger.get(ctx)
 		if err != nil {
 			return nil, nil
 		}
-		login, err := j.Login(ctx, server, user)
+		login, err := j.Login(ctx, server, user, password)
 		if err != nil {
 			return nil, err
 		}
@@ -59,6 +59,6 @@ func remembered(code shared.Code, message string, until time.Time) *ksc.Error {
 	case shared.SecondFactor:
 		kind = ksc.KindSecondFactor
 	}
-	return &ksc.Error{Kind: kind, Message: fmt.Sprintf("%s; so that the account is not blocked nobody here tries again before %s, save kes-respond check",
+	return &ksc.Error{Kind: kind, Message: fmt.Sprintf("%s; so that the account is not blocked nobody here tries this password again before %s, save kes-respond check",
 		message, until.UTC().Format(time.RFC3339))}
 }

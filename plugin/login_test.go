@@ -46,20 +46,23 @@ func TestFortyAlertsDoNotBlockTheAccount(t *testing.T) {
 		any := s.start(t, nil)
 		require.Equal(t, 1, any.sent(logins))
 
-		_, r := any.send(t, unkeyed("mended", "getFile", reading))
-		assert.Equal(t, shared.Login, r.Error.Code, "nobody tries before the ten minutes are over")
+		again := s.start(t, nil, wrongPassword)
+		_, r := again.send(t, unkeyed("again", "getFile", reading))
+		assert.Equal(t, shared.Login, r.Error.Code, "nobody tries it before the ten minutes are over")
 		assert.Contains(t, r.Error.Message, "kes-respond check")
-		checked, err := s.start(t, nil, func(c *plugin.Config) { c.CheckAnew = true }).Check(t.Context(), shared.Request{Type: shared.TypeCheck})
+		byPerson := func(c *plugin.Config) { c.CheckAnew = true }
+		checked, err := s.start(t, nil, wrongPassword, byPerson).Check(t.Context(), shared.Request{Type: shared.TypeCheck})
 		require.NoError(t, err)
 		assert.False(t, checked.Passed, "a check in a loop does not block the account either")
 		require.Equal(t, 1, any.sent(logins))
 
 		time.Sleep(time.Minute)
-		checked, err = s.start(t, nil, func(c *plugin.Config) { c.CheckAnew = true }).Check(t.Context(), shared.Request{Type: shared.TypeCheck})
+		s.ksc.SetPassword("wrong") // it was not the password that was mended
+		checked, err = s.start(t, nil, wrongPassword, byPerson).Check(t.Context(), shared.Request{Type: shared.TypeCheck})
 		require.NoError(t, err)
 		assert.True(t, checked.Passed, "%+v", checked.Error)
 		require.Equal(t, 2, any.sent(logins))
-		for _, r := range forty() {
+		for _, r := range forty(wrongPassword) {
 			require.Equal(t, shared.Submitted, r.Outcome, "%+v", r.Error)
 		}
 	})

@@ -69,6 +69,8 @@ func meaningOf(k ksc.Kind) meaning {
 		return meaning{shared.TLS, false, "Nothing went to what answered, no password either. Have a person compare the SHA-256 that was presented with that of the certificate on the Administration Server itself, by another way than this connection: it may have been replaced, or someone stands between. Only where they are the same add it to kscCert (the CA, the certificate or its SHA-256), beside the old one until that is gone. Where it has expired or is not valid yet, have it renewed, and look at this machine's clock."}
 	case ksc.KindLogin, ksc.KindSession:
 		return meaning{code: shared.Login}
+	case ksc.KindPassword:
+		return meaning{shared.Login, true, "Mend what holds the password (kscPasswordFile, kscPasswordCommand or the credential of systemd); the next request asks it again."}
 	case ksc.KindLocked:
 		return meaning{code: shared.Locked}
 	case ksc.KindSecondFactor:

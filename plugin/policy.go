@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/kes-respond/kes-respond/plugin/guard"
 	"github.com/kes-respond/kes-respond/shared"
@@ -37,6 +38,10 @@ func (o *order) warnings() []string {
 	all := o.params.Warnings()
 	if o.ruling != nil && o.ruling.warning != "" {
 		all = append([]string{o.ruling.warning}, all...)
+	}
+	if o.outstanding >= guard.QuotaWarning {
+		all = append(all, fmt.Sprintf("%d requests of the last %d minutes to this server are not known to have finished; KSC keeps %d console tasks and drops the oldest, finished or not",
+			o.outstanding, int(guard.QuotaSpan.Minutes()), guard.QuotaPlaces))
 	}
 	return all
 }

@@ -208,7 +208,7 @@ func BenchmarkRebuild(b *testing.B) {
 func BenchmarkLogin(b *testing.B) {
 	j := open(b, newDir(b))
 	for b.Loop() {
-		l, err := j.Login(b.Context(), "main", "ann")
+		l, err := j.Login(b.Context(), "main", "ann", "wrong")
 		require.NoError(b, err)
 		require.NoError(b, l.Forget())
 		l.Leave()

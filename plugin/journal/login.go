@@ -2,9 +2,7 @@ package journal
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -13,18 +11,13 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
-
-	"github.com/kes-respond/kes-respond/shared"
 )
-
-// RefusedFor is how long a refused login is remembered.
-const RefusedFor = 10 * time.Minute
 
 // loginPause is the time between two looks at a turn to log in, which another
 // holds while it talks to a server.
 const loginPause = 5 * time.Millisecond
 
-// Login is the turn to log in to one server as one user. Until Leave, or the
+// Login is the turn to log in to one server as one user, with one password. Until Leave, or the
 // end of this process, nobody else who shares the ledger has it, so that of
 // many who begin at once with a wrong password one is refused, and the others
 // learn it here. It is used by one goroutine. The zero Login remembers nothing.
@@ -35,25 +28,24 @@ type Login struct {
 	j      *Journal
 	name   string // of the file that is locked
 	lock   *flock.Flock
-	memory refusal
+	sum    string    // of the password
+	memory []refusal // of different passwords, the last one last
 }
 
-type refusal struct {
-	At      time.Time   `json:"at"`
-	Code    shared.Code `json:"code,omitempty"`
-	Message string      `json:"message,omitempty"`
-}
-
-// Login waits for the turn until ctx ends. Who gets it asks Refused first, tries
-// only where that says no, and reports what came of it with Remember or Forget.
-func (j *Journal) Login(ctx context.Context, server, user string) (*Login, error) {
+// Login waits for the turn until ctx ends. It is one turn for all passwords. Who
+// gets it asks Refused first, tries only where that says no, and reports what
+// came of it with Remember or Forget.
+func (j *Journal) Login(ctx context.Context, server, user, password string) (*Login, error) {
 	if j.root == nil {
 		return &Login{}, nil
 	}
 	if j.options.ReadOnly {
 		return nil, j.readOnlyError()
 	}
-	l := &Login{j: j, name: loginFolder + "/" + j.keyed("login", server, user)[:32]}
+	l := &Login{
+		j: j, name: loginFolder + "/" + j.keyed("login", server, user)[:32],
+		sum: j.keyed("refused password", server, user, password)[:sumDigits],
+	}
 	_, err := j.root.Stat(l.name)
 	fresh := isMissing(err)
 	err = l.enter(ctx)
@@ -106,56 +98,6 @@ func (l *Login) named() (bool, error) {
 	return err == nil && os.SameFile(held, there), err
 }
 
-// Refused says why the last login was refused and until when nobody tries
-// again; refused is false where one may try.
-func (l *Login) Refused() (code shared.Code, message string, until time.Time, refused bool) {
-	now := time.Now()
-	m := l.memory
-	until = m.At.Add(RefusedFor)
-	if !now.Before(until) || m.At.After(now.Add(RefusedFor)) { // then the clock was set back
-		return "", "", time.Time{}, false
-	}
-	return m.Code, m.Message, until, true
-}
-
-// Remember records that the login was refused: nobody tries until RefusedFor
-// has passed. The message is what a person may read; a password is never part
-// of it.
-func (l *Login) Remember(code shared.Code, message string) error {
-	if l.j == nil {
-		return nil
-	}
-	if err := l.held(); err != nil {
-		return err
-	}
-	m := refusal{time.Now().UTC().Truncate(time.Millisecond), code, shortened(message, maxMessage)}
-	data, err := shared.ASCIIJSON(m)
-	if err == nil {
-		err = l.j.replace(l.name+memoryEnd, data)
-	}
-	if err != nil {
-		return l.j.wrap("the refused login cannot be remembered", err)
-	}
-	l.memory = m
-	l.j.tidyLogins()
-	return nil
-}
-
-// Forget records that the login was accepted.
-func (l *Login) Forget() error {
-	if l.j == nil {
-		return nil
-	}
-	if err := l.held(); err != nil {
-		return err
-	}
-	if err := l.j.root.Remove(l.name + memoryEnd); err != nil && !isMissing(err) {
-		return l.j.wrap("the refused login cannot be forgotten", err)
-	}
-	l.memory = refusal{}
-	return nil
-}
-
 // Leave gives the turn up. To leave again does nothing.
 func (l *Login) Leave() {
 	if l.lock != nil {
@@ -168,20 +110,6 @@ func (l *Login) held() error {
 		return errors.New("the turn to log in was given up already")
 	}
 	return nil
-}
-
-// read gives what the file says; nothing where that is not readable.
-func (l *Login) read() (m refusal) {
-	f, err := l.j.open(l.name+memoryEnd, os.O_RDONLY)
-	if err != nil {
-		return refusal{}
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxLine))
-	if err != nil || json.Unmarshal(data, &m) != nil {
-		return refusal{}
-	}
-	return m
 }
 
 // tidyAtMost bounds how many other logins are looked at for each that is
@@ -222,7 +150,7 @@ func (j *Journal) tidyLogin(l *Login) {
 		return
 	}
 	l.memory = l.read()
-	if _, _, _, refused := l.Refused(); refused {
+	if len(l.others(time.Now(), "")) > 0 {
 		return
 	}
 	_ = j.root.Remove(l.name + memoryEnd + ".new")

@@ -22,7 +22,7 @@ import (
 
 func (j *Journal) mustLogin(t testing.TB, server, user string) *Login {
 	t.Helper()
-	l, err := j.Login(t.Context(), server, user)
+	l, err := j.Login(t.Context(), server, user, "wrong")
 	require.NoError(t, err)
 	t.Cleanup(l.Leave)
 	return l
@@ -94,7 +94,7 @@ func TestTheTurnToLogIn(t *testing.T) {
 		l := js[0].mustLogin(t, "main", "ann")
 		for _, j := range js {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			_, err := j.Login(ctx, "main", "ann")
+			_, err := j.Login(ctx, "main", "ann", "wrong")
 			cancel()
 			assert.ErrorIs(t, isKind(t, err, Busy), context.DeadlineExceeded)
 		}
@@ -102,7 +102,7 @@ func TestTheTurnToLogIn(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 20 {
 			all.Go(func() {
-				l, err := js[i%2].Login(t.Context(), "main", "ann")
+				l, err := js[i%2].Login(t.Context(), "main", "ann", "wrong")
 				if !assert.NoError(t, err) {
 					return
 				}
@@ -126,14 +126,14 @@ func TestTheTurnToLogIn(t *testing.T) {
 // TestWhatCannotBeReadIsNoMemory: damage, and clocks that were set back.
 func TestWhatCannotBeReadIsNoMemory(t *testing.T) {
 	j := open(t, newDir(t))
+	l := j.mustLogin(t, "main", "bob")
+	l.Leave()
 	at := func(d time.Duration) string {
-		data, err := json.Marshal(refusal{time.Now().Add(d), shared.Login, "no"})
+		data, err := json.Marshal([]refusal{{time.Now().Add(d), l.sum, shared.Login, "no"}})
 		require.NoError(t, err)
 		return string(data)
 	}
 	require.NoError(t, j.mustLogin(t, "main", "ann").Remember(shared.Login, "no"))
-	l := j.mustLogin(t, "main", "bob")
-	l.Leave()
 	for text, want := range map[string]bool{
 		at(0):                                true,
 		at(RefusedFor - time.Minute):         true,
@@ -209,7 +209,7 @@ func TestTidyingBreaksNoTurn(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			for range 200 {
-				l, err := j.Login(t.Context(), "main", "ann")
+				l, err := j.Login(t.Context(), "main", "ann", "wrong")
 				if !assert.NoError(t, err) {
 					return
 				}
@@ -229,7 +229,7 @@ func TestTidyingBreaksNoTurn(t *testing.T) {
 func TestLoginWhereNothingIsKept(t *testing.T) {
 	var none Journal
 	for range 2 {
-		l, err := none.Login(t.Context(), "main", "ann")
+		l, err := none.Login(t.Context(), "main", "ann", "wrong")
 		require.NoError(t, err)
 		_, _, _, refused := l.Refused()
 		assert.False(t, refused)
@@ -240,13 +240,13 @@ func TestLoginWhereNothingIsKept(t *testing.T) {
 	dir := newDir(t)
 	j := open(t, dir)
 	require.NoError(t, j.mustLogin(t, "main", "ann").Forget())
-	_, err := open(t, dir, func(o *Options) { o.ReadOnly = true }).Login(t.Context(), "main", "ann")
+	_, err := open(t, dir, func(o *Options) { o.ReadOnly = true }).Login(t.Context(), "main", "ann", "wrong")
 	isKind(t, err, Closed)
 	require.NoError(t, j.Close())
-	_, err = j.Login(t.Context(), "main", "ann")
+	_, err = j.Login(t.Context(), "main", "ann", "wrong")
 	isKind(t, err, Closed)
 	require.NoError(t, os.RemoveAll(filepath.Join(dir, loginFolder)))
-	l, err := open(t, dir).Login(t.Context(), "main", "ann")
+	l, err := open(t, dir).Login(t.Context(), "main", "ann", "wrong")
 	require.NoError(t, err, "it is made anew")
 	l.Leave()
 }

@@ -23,7 +23,7 @@ func (w job) login(ctx context.Context, j *Journal) error {
 	if err := w.tell("waits"); err != nil {
 		return err
 	}
-	l, err := j.Login(ctx, "main", "ann")
+	l, err := j.Login(ctx, "main", "ann", "wrong")
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ const saysRefused = "refused login wrong password true"
 func TestOneOfManyProcessesTriesToLogIn(t *testing.T) {
 	w := newJob(t)
 	j := open(t, w.Dir)
-	mine, err := j.Login(t.Context(), "main", "ann")
+	mine, err := j.Login(t.Context(), "main", "ann", "wrong")
 	require.NoError(t, err)
 	w.Login = "remember"
 	const n = 20

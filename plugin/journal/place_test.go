@@ -27,7 +27,7 @@ func TestFilesAreTheOwnersAlone(t *testing.T) {
 		dir := newDir(t)
 		j := open(t, filepath.Join(dir, "deeper"), func(o *Options) { o.Group = group })
 		j.mustClaim(t, deletes("1"))
-		l, err := j.Login(t.Context(), "main", "ann")
+		l, err := j.Login(t.Context(), "main", "ann", "wrong")
 		require.NoError(t, err)
 		require.NoError(t, l.Remember(shared.Login, "no"))
 		l.Leave()

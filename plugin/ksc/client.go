@@ -40,9 +40,10 @@ type Config struct {
 	Addr         string // "host:port"
 	User         string
 	Password     string
-	Domain       string // of a Windows account; sent as it is
-	InternalUser bool   // the account lives in KSC itself
-	VServer      string // virtual server; empty is the main one
+	AskPassword  func(context.Context) (string, error) // asked instead just before each login, so that a changed one is taken; its error quotes no password
+	Domain       string                                // of a Windows account; sent as it is
+	InternalUser bool                                  // the account lives in KSC itself
+	VServer      string                                // virtual server; empty is the main one
 	Trust        Trust
 	Proxy        func(*url.URL) (*url.URL, error)                                  // nil: none
 	Dial         func(ctx context.Context, network, addr string) (net.Conn, error) // nil: the network
@@ -68,13 +69,13 @@ func (c Config) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 // goroutines; they share up to MaxConns connections and one session. It prints
 // as its Config does.
 type Client struct {
-	config   Config // without its password
-	password secret
-	http     *http.Client
-	base     string
-	session  *session
-	host     string // of the address
-	met      *met   // the certificate
+	config    Config // without its password
+	passwords *passwords
+	http      *http.Client
+	base      string
+	session   *session
+	host      string // of the address
+	met       *met   // the certificate
 
 	// Of incidents: bytes of one step, and of a whole search. Less in tests.
 	recordsBytes, searchBytes int
@@ -94,16 +95,16 @@ func New(c Config) (*Client, error) {
 		c.CallTimeout = defaultCallTimeout
 	}
 	client := &Client{
-		base:     "https://" + c.Addr + "/api/v1.0/",
-		password: hide(c.Password),
-		session:  &session{turn: make(chan struct{}, 1)},
-		host:     host,
-		met:      new(met),
+		base:      "https://" + c.Addr + "/api/v1.0/",
+		passwords: passwordsOf(c),
+		session:   &session{turn: make(chan struct{}, 1)},
+		host:      host,
+		met:       new(met),
 
 		recordsBytes: maxRecordsBytes, searchBytes: 2 * maxRecordsBytes,
 	}
 	client.http = c.connections(host, client.met)
-	c.Password = ""
+	c.Password, c.AskPassword = "", nil
 	client.config = c
 	return client, nil
 }
@@ -192,8 +193,7 @@ func (c *Client) Open(ctx context.Context) error {
 
 // OpenAnew is Open that looks past a refusal which is remembered, here or by the
 // gate, and tries the password once: for a person who has mended it. Refused
-// again, it is remembered again. What other processes hold in memory stays: they
-// have the password that they were started with.
+// again, it is remembered again. What other processes hold in memory stays.
 func (c *Client) OpenAnew(ctx context.Context) error {
 	_, err := c.session.open(ctx, c, "", true)
 	return err

@@ -29,6 +29,7 @@ const (
 	KindCanceled                 // the caller gave up
 	KindSession                  // a new session was refused as well
 	KindTruncated                // a search found more than is read: what was not seen may be there
+	KindPassword                 // there is no password to log in with: whatever holds it fails
 )
 
 // Delivery says what became of the call on its way.

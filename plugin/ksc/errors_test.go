@@ -10,12 +10,12 @@ import (
 
 // TestWhatPassesByItself: each kind, so that a new one is thought of.
 func TestWhatPassesByItself(t *testing.T) {
-	const last = ksc.KindTruncated
+	const last = ksc.KindPassword
 	passing := map[ksc.Kind]bool{
 		ksc.KindUnreachable: true, ksc.KindUnavailable: true, ksc.KindLimit: true, ksc.KindBadAnswer: true, ksc.KindTimeout: true, ksc.KindSession: true,
 
 		ksc.KindRefused: false, ksc.KindTLS: false, ksc.KindLogin: false, ksc.KindLocked: false, ksc.KindSecondFactor: false, ksc.KindDenied: false,
-		ksc.KindNotFound: false, ksc.KindUnsupported: false, ksc.KindCanceled: false, ksc.KindTruncated: false,
+		ksc.KindNotFound: false, ksc.KindUnsupported: false, ksc.KindCanceled: false, ksc.KindTruncated: false, ksc.KindPassword: false,
 	}
 	for kind := range last + 1 {
 		want, thoughtOf := passing[kind]

@@ -20,8 +20,9 @@ import (
 // remembered, and becomes the answer to this login: its Kind and its Message
 // are enough. Any other error says why there is no leave.
 //
-// anew asks to look past what is remembered, see OpenAnew.
-type Gate func(ctx context.Context, anew bool) (done func(error), err error)
+// What is remembered is of one password: another is tried at once. anew asks to
+// look past what is remembered, see OpenAnew.
+type Gate func(ctx context.Context, password string, anew bool) (done func(error), err error)
 
 // Final says that KSC refused the login, and that to try it again by itself
 // would only make it worse.
@@ -43,9 +44,9 @@ func final(err error) *Error {
 }
 
 // enter asks the gate, where there is one.
-func (c *Client) enter(ctx context.Context, anew bool) (done func(error), err error) {
+func (c *Client) enter(ctx context.Context, password string, anew bool) (done func(error), err error) {
 	if c.config.Gate != nil {
-		if done, err = c.config.Gate(ctx, anew); err != nil {
+		if done, err = c.config.Gate(ctx, password, anew); err != nil {
 			return nil, c.keptOut(ctx, err)
 		}
 	}
@@ -80,11 +81,11 @@ func (c *Client) keptOut(ctx context.Context, err error) *Error {
 var errNoEnd = errors.New("the login came to no end")
 
 // logIn starts a session, and tells done what came of it.
-func (c *Client) logIn(ctx context.Context, done func(error)) (id string, err error) {
+func (c *Client) logIn(ctx context.Context, password string, done func(error)) (id string, err error) {
 	err = errNoEnd // what done hears of a panic
 	defer func() { done(err) }()
 	if c.session.closed.Load() {
 		return "", errClosed(startSession)
 	}
-	return c.startSession(ctx)
+	return c.startSession(ctx, password)
 }

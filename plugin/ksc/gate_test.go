@@ -31,7 +31,7 @@ type gatehouse struct {
 
 func newGatehouse() *gatehouse { return &gatehouse{turn: make(chan struct{}, 1)} }
 
-func (g *gatehouse) gate(ctx context.Context, anew bool) (func(error), error) {
+func (g *gatehouse) gate(ctx context.Context, _ string, anew bool) (func(error), error) {
 	select {
 	case g.turn <- struct{}{}:
 	case <-ctx.Done():
@@ -211,7 +211,7 @@ func TestAGateThatGivesNoLeave(t *testing.T) {
 		t.Run(one.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server, c := emulated(t, ksctest.Options{}, func(c *ksc.Config) {
-					c.Gate = func(ctx context.Context, _ bool) (func(error), error) {
+					c.Gate = func(ctx context.Context, _ string, _ bool) (func(error), error) {
 						if one.gate != nil {
 							return nil, one.gate
 						}

@@ -22,7 +22,11 @@ const shortestHidden = 4
 // hidden is what no error may show, in the forms in which a page that quotes
 // a request shows it.
 func (c *Client) hidden() []string {
-	return []string{c.password(), c.config.authorization(c.password())}
+	var all []string
+	for _, p := range c.passwords.all() {
+		all = append(all, p, c.config.authorization(p))
+	}
+	return all
 }
 
 func forms(secrets []string) []string {

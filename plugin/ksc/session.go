@@ -7,16 +7,13 @@ import (
 	"net/http"
 	"strings"
 	"sync/atomic"
-	"time"
 )
 
-// refusedFor is how long a refused login is not tried again.
-const refusedFor = 10 * time.Minute
-
 // session is the one session that all calls share. It is started when first
-// needed and renewed when KSC has ended it. A refused login is remembered for
-// refusedFor: forty alerts with a wrong password would block the account, and a
-// refusal for ever would outlive the mistake. What other processes were refused
+// needed and renewed when KSC has ended it. A refused password is remembered for
+// refusedFor: forty alerts with a wrong one would block the account, and a
+// refusal for ever would outlive the mistake. Each login asks what the password
+// is, so that a changed one is tried at once. What other processes were refused
 // is for the gate to remember. Any other failure is shared with those who
 // waited for it, so that they do not wait one after the other for the same
 // silence.
@@ -28,9 +25,8 @@ type session struct {
 
 	// Guarded by turn.
 	id      secret // nil: none
-	refused *Error
-	since   time.Time // of refused
-	failure *Error    // the last of failures
+	refused refusals
+	failure *Error // the last of failures
 }
 
 // get returns a session other than ended.
@@ -45,13 +41,11 @@ func (s *session) open(ctx context.Context, c *Client, ended string, anew bool) 
 		return "", err
 	}
 	defer s.leave()
-	past := anew && s.refusals.Load() == refusals
 	switch {
 	case s.closed.Load():
 		return "", errClosed(startSession)
-	case s.refused != nil && time.Since(s.since) < refusedFor && !past:
-		again := *s.refused
-		return "", &again
+	case s.refusals.Load() != refusals && len(s.refused) > 0: // in the meantime
+		return "", s.refused.last()
 	case s.id != nil && s.id() != ended:
 		return s.id(), nil
 	case s.failures.Load() != failures && !anew:
@@ -59,14 +53,37 @@ func (s *session) open(ctx context.Context, c *Client, ended string, anew bool) 
 		return "", &again
 	}
 	s.id = nil
-	done, err := c.enter(ctx, anew)
+	id, err := s.start(ctx, c, anew)
+	if err != nil {
+		return "", err
+	}
+	if s.closed.Load() { // Close has not waited, so nobody else will end it
+		c.endSession(ctx, id) //nolint:errcheck // what Close would say of it, nobody hears
+		return "", errClosed(startSession)
+	}
+	s.id = hide(id)
+	return id, nil
+}
+
+// start logs in, with the password as it is now.
+func (s *session) start(ctx context.Context, c *Client, anew bool) (string, error) {
+	password, err := c.passwords.now(ctx)
+	if err != nil {
+		err := c.noPassword(ctx, err)
+		s.failed(ctx, err)
+		return "", err
+	}
+	if refused := s.refused.of(password); refused != nil && !anew {
+		return "", refused
+	}
+	done, err := c.enter(ctx, password, anew)
 	if err != nil {
 		s.failed(ctx, err) // not refused: how long that is remembered is the gate's affair
 		return "", err
 	}
-	id, err := c.logIn(ctx, done)
+	id, err := c.logIn(ctx, password, done)
 	if refused := final(err); refused != nil {
-		s.refused, s.since = refused, time.Now()
+		s.refused.add(password, refused)
 		s.refusals.Add(1)
 		return "", err
 	}
@@ -74,11 +91,7 @@ func (s *session) open(ctx context.Context, c *Client, ended string, anew bool) 
 		s.failed(ctx, err)
 		return "", err
 	}
-	if s.closed.Load() { // Close has not waited, so nobody else will end it
-		c.endSession(ctx, id) //nolint:errcheck // what Close would say of it, nobody hears
-		return "", errClosed(startSession)
-	}
-	s.id, s.refused = hide(id), nil
+	s.refused.accepted(password)
 	return id, nil
 }
 
@@ -111,10 +124,10 @@ const (
 
 // startSession logs in (KSCAPI a00608). Nothing was ordered by it, so a lost
 // answer is as good as none: every error of it is NotSent or Answered.
-func (c *Client) startSession(ctx context.Context) (string, error) {
+func (c *Client) startSession(ctx context.Context, password string) (string, error) {
 	var answer struct{ PxgRetVal string }
 	err := c.post(ctx, ask{method: startSession, args: struct{}{}, answer: &answer},
-		header{"Authorization", c.config.authorization(c.password())}, header{"X-KSC-VServer", base64.StdEncoding.EncodeToString([]byte(c.config.VServer))})
+		header{"Authorization", c.config.authorization(password)}, header{"X-KSC-VServer", base64.StdEncoding.EncodeToString([]byte(c.config.VServer))})
 	var e *Error
 	switch {
 	case errors.As(err, &e):

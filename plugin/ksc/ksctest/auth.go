@@ -105,7 +105,15 @@ func (s *Server) basic(rest string) bool {
 	if want := s.opts.Internal; want != nil && internal != *want {
 		return false
 	}
-	return same(string(user), s.opts.User) && same(string(pass), s.opts.Password)
+	return same(string(user), s.opts.User) && same(string(pass), s.password)
+}
+
+// SetPassword gives the account another password, and ends all sessions.
+func (s *Server) SetPassword(password string) {
+	s.mu.Lock()
+	s.password = password
+	s.mu.Unlock()
+	s.EndSessions()
 }
 
 // parameters reads name="value" pairs between commas; a value without blanks and commas may stand unquoted.

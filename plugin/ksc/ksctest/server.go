@@ -42,6 +42,7 @@ type Server struct {
 	sessions   map[string]*session
 	tokens     map[string]time.Time
 	failures   int
+	password   string
 	hosts      []row
 	products   map[string]row
 	incidents  map[int64]*Incident
@@ -75,7 +76,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		opts: o, seed: o.Seed, table: methods(), done: make(chan struct{}),
+		opts: o, password: o.Password, seed: o.Seed, table: methods(), done: make(chan struct{}),
 		sessions: map[string]*session{}, tokens: map[string]time.Time{}, incidents: map[int64]*Incident{},
 		results: map[string]*resultSet{}, actions: map[string]*action{}, products: map[string]row{},
 		swapped: sync.OnceValues(newCertificate),
