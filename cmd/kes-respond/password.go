@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 )
@@ -18,16 +19,17 @@ import (
 const (
 	maxPasswordBytes = 4096
 	helperBound      = 10 * time.Second
+	helperRest       = 5 * time.Second // between two runs: what it said holds so long
 )
 
 // sharedByACL are the rights that nobody else may have on a credential of
 // systemd: it grants us reading by an access list, which shows as the group's.
 const sharedByACL = 0o027
 
-// secret finds the password: in the environment, in the file or from the
-// command that was named, else where systemd puts it. No error quotes it, nor
+// secret finds the password as it is now: in the environment, in the file or
+// from the command that was named, else where systemd puts it. No error quotes it, nor
 // the name of a file that is not there: people put the password in its place.
-func (c serverFile) secret(getenv func(string) string, server string) (string, error) {
+func (c serverFile) secret(ctx context.Context, getenv func(string) string, server string) (string, error) {
 	switch {
 	case c.password != nil:
 		password := c.password()
@@ -36,7 +38,7 @@ func (c serverFile) secret(getenv func(string) string, server string) (string, e
 		data, err := readTrusted(c.PasswordFile, readableByOthers)
 		return passwordIn("kscPasswordFile", data, err)
 	case len(c.PasswordCommand) > 0:
-		data, err := printedBy(c.PasswordCommand)
+		data, err := printedBy(ctx, c.PasswordCommand)
 		return passwordIn("kscPasswordCommand", data, err)
 	}
 	if folder := getenv("CREDENTIALS_DIRECTORY"); folder != "" {
@@ -53,6 +55,31 @@ func (c serverFile) secret(getenv func(string) string, server string) (string, e
 		return "", errors.New("no password: set kscPasswordFile to a file that only its owner can read, or kscPasswordCommand, or hand over the systemd credential kscPassword." + server)
 	}
 	return "", errors.New("no password: set kscPassword in the environment, or kscPasswordFile to a file that only its owner can read, or kscPasswordCommand, or hand over the systemd credential kscPassword")
+}
+
+// asked is secret for a client, which asks before each login. A helper is not
+// run for each of many requests that fail one after the other.
+func (c serverFile) asked(getenv func(string) string, server string) func(context.Context) (string, error) {
+	var mu sync.Mutex
+	var password string
+	var failure error
+	var at time.Time
+	ask := func(ctx context.Context) (string, error) { return c.secret(ctx, getenv, server) }
+	if c.password != "" || c.PasswordFile != "" || len(c.PasswordCommand) == 0 {
+		return ask
+	}
+	return func(ctx context.Context) (string, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if at.IsZero() || time.Since(at) >= helperRest {
+			p, err := ask(ctx)
+			if err != nil && ctx.Err() != nil {
+				return "", err // whoever asked had enough: that says nothing of the helper
+			}
+			password, failure, at = p, err, time.Now()
+		}
+		return password, failure
+	}
 }
 
 // passwordIn takes the one line that a file or a program holds.
@@ -87,8 +114,8 @@ func checkPassword(from, password string) error {
 
 // printedBy runs a helper, without a shell, and returns what it prints. What
 // it says on standard error may hold anything, so nobody hears it.
-func printedBy(argv []string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), helperBound)
+func printedBy(ctx context.Context, argv []string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, helperBound)
 	defer cancel()
 	var out printed
 	c := exec.CommandContext(ctx, argv[0], argv[1:]...)

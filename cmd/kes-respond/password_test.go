@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"io"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -51,13 +54,13 @@ func TestWhereThePasswordComesFrom(t *testing.T) {
 		c := one.server
 		_, err := c.environment(environ(one.env...))
 		require.NoError(t, err, one.name)
-		got, err := c.secret(environ(one.env...), one.as)
+		got, err := c.secret(t.Context(), environ(one.env...), one.as)
 		require.NoError(t, err, one.name)
 		assert.Equal(t, one.want, got, one.name)
 	}
-	_, err := serverFile{}.secret(environ("CREDENTIALS_DIRECTORY", systemd), "third")
+	_, err := serverFile{}.secret(t.Context(), environ("CREDENTIALS_DIRECTORY", systemd), "third")
 	assert.ErrorContains(t, err, "no password", "that of the default server is not another's")
-	_, err = serverFile{}.secret(environ(), "default")
+	_, err = serverFile{}.secret(t.Context(), environ(), "default")
 	assert.EqualError(t, err, "no password: set kscPassword in the environment, or kscPasswordFile to a file that only its owner can read, or kscPasswordCommand, or hand over the systemd credential kscPassword")
 }
 
@@ -66,7 +69,7 @@ func TestPasswordFile(t *testing.T) {
 	for content, want := range map[string]string{
 		"p": "p", "p\n": "p", "p\r\n": "p", " p \n": " p ", "\ufeffp\r\n": "p", "п\u00e4ss\"\\\n": "п\u00e4ss\"\\", strings.Repeat("p", 4096) + "\n": strings.Repeat("p", 4096),
 	} {
-		got, err := serverFile{PasswordFile: file(t, filepath.Join(dir, "p"), content, 0o400)}.secret(environ(), "default")
+		got, err := serverFile{PasswordFile: file(t, filepath.Join(dir, "p"), content, 0o400)}.secret(t.Context(), environ(), "default")
 		require.NoError(t, err, "%q", content)
 		assert.Equal(t, want, got)
 		require.NoError(t, os.Remove(filepath.Join(dir, "p")))
@@ -75,10 +78,10 @@ func TestPasswordFile(t *testing.T) {
 		"": "the password is empty", "\n": "the password is empty", "\ufeff\r\n": "the password is empty", "a\nb\n": "the password must be one line", "a\n\n": "the password must be one line",
 		"a\x00": "the password must be one line", "\xff\xfep\x00": "the password is not UTF-8", strings.Repeat("p", 5000): "the password is longer than 4096 bytes",
 	} {
-		_, err := serverFile{PasswordFile: file(t, filepath.Join(dir, "p"), content, 0o600)}.secret(environ(), "default")
+		_, err := serverFile{PasswordFile: file(t, filepath.Join(dir, "p"), content, 0o600)}.secret(t.Context(), environ(), "default")
 		assert.EqualError(t, err, "kscPasswordFile: "+want, "%q", content)
 	}
-	_, err := serverFile{PasswordFile: filepath.Join(dir, "Hunter2")}.secret(environ(), "default")
+	_, err := serverFile{PasswordFile: filepath.Join(dir, "Hunter2")}.secret(t.Context(), environ(), "default")
 	assert.EqualError(t, err, "kscPasswordFile: no such file or directory", "the name may be the password")
 }
 
@@ -89,7 +92,7 @@ func TestPasswordFileOfOthersIsRefused(t *testing.T) {
 	path := file(t, filepath.Join(t.TempDir(), "p"), "p", 0o600)
 	for mode, ok := range map[os.FileMode]bool{0o600: true, 0o400: true, 0o640: false, 0o604: false, 0o644: false, 0o660: false, 0o610: false} {
 		require.NoError(t, os.Chmod(path, mode))
-		_, err := serverFile{PasswordFile: path}.secret(environ(), "default")
+		_, err := serverFile{PasswordFile: path}.secret(t.Context(), environ(), "default")
 		assert.Equal(t, ok, err == nil, "%o: %v", mode, err)
 		if err != nil {
 			assert.ErrorContains(t, err, "run: chmod 0600 "+path)
@@ -98,7 +101,7 @@ func TestPasswordFileOfOthersIsRefused(t *testing.T) {
 	systemd := credentials(t, map[string]string{"kscPassword": "p"})
 	for mode, ok := range map[os.FileMode]bool{0o400: true, 0o440: true, 0o444: false, 0o460: false, 0o441: false} {
 		require.NoError(t, os.Chmod(filepath.Join(systemd, "kscPassword"), mode))
-		_, err := serverFile{}.secret(environ("CREDENTIALS_DIRECTORY", systemd), "default")
+		_, err := serverFile{}.secret(t.Context(), environ("CREDENTIALS_DIRECTORY", systemd), "default")
 		assert.Equal(t, ok, err == nil, "%o: %v", mode, err)
 	}
 }
@@ -108,7 +111,7 @@ func TestPasswordCommand(t *testing.T) {
 		t.Skip("needs /bin/sh")
 	}
 	run := func(argv ...string) (string, error) {
-		return serverFile{PasswordCommand: argv}.secret(environ(), "default")
+		return serverFile{PasswordCommand: argv}.secret(t.Context(), environ(), "default")
 	}
 	got, err := run("/bin/sh", "-c", `cat; printf '%s' "$1"`, "sh", "a b;$(id)")
 	require.NoError(t, err)
@@ -133,4 +136,49 @@ func TestNoCommandForAServerThatCannotBeUsed(t *testing.T) {
 	_, err := c.client(surroundings{getenv: environ(), err: io.Discard}, "default")
 	require.Error(t, err)
 	assert.NoFileExists(t, mark)
+}
+
+// TestAHelperIsAskedAgain for a login, and for many at a time once.
+func TestAHelperIsAskedAgain(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("needs /bin/sh")
+	}
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		file(t, filepath.Join(dir, "p"), "first", 0o600)
+		ask := serverFile{PasswordCommand: []string{"/bin/sh", "-c", "echo x >>" + dir + "/runs; cat " + dir + "/p"}}.asked(environ(), "default")
+		ran := func() int {
+			data, err := os.ReadFile(filepath.Join(dir, "runs"))
+			require.NoError(t, err)
+			return len(data) / 2
+		}
+		for range 40 {
+			got, err := ask(t.Context())
+			require.NoError(t, err)
+			assert.Equal(t, "first", got)
+		}
+		assert.Equal(t, 1, ran())
+		file(t, filepath.Join(dir, "p"), "second", 0o600)
+		time.Sleep(helperRest) // the bubble's
+		got, err := ask(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, "second", got)
+
+		require.NoError(t, os.Remove(filepath.Join(dir, "p")))
+		time.Sleep(helperRest)
+		for range 2 {
+			_, err = ask(t.Context())
+			assert.ErrorContains(t, err, "kscPasswordCommand: it ended with exit status 1")
+		}
+		assert.Equal(t, 3, ran())
+		time.Sleep(helperRest)
+		over, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err = ask(over)
+		require.Error(t, err)
+		file(t, filepath.Join(dir, "p"), "third", 0o600)
+		got, err = ask(t.Context())
+		require.NoError(t, err, "that a caller had enough says nothing of the helper")
+		assert.Equal(t, "third", got)
+	})
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -60,8 +61,9 @@ func (c serverFile) from(folder string) serverFile {
 	return c
 }
 
-// client makes the client's configuration, with the password read. All that is
-// wrong is named at once.
+// client makes the client's configuration. The password is read once here, so
+// that what is wrong with it is named at the start; the client asks for it anew.
+// All that is wrong is named at once.
 func (c serverFile) client(s surroundings, name string) (ksc.Config, error) {
 	var wrong []error
 	if c.Host == "" || c.User == "" {
@@ -75,8 +77,8 @@ func (c serverFile) client(s surroundings, name string) (ksc.Config, error) {
 	if err := errors.Join(wrong...); err != nil {
 		return ksc.Config{}, err // no helper is run for a server that cannot be used
 	}
-	password, err := c.secret(s.getenv, name)
-	if err != nil {
+	ask := c.asked(s.getenv, name)
+	if _, err := ask(context.Background()); err != nil { // a helper has its own bound
 		return ksc.Config{}, err
 	}
 	if trust.Insecure {
@@ -84,7 +86,7 @@ func (c serverFile) client(s surroundings, name string) (ksc.Config, error) {
 	}
 	at := cmp.Or(string(c.Port), ksc.DefaultPort)
 	return ksc.Config{
-		Addr: net.JoinHostPort(c.Host, at), User: c.User, Password: password, Domain: c.Domain, InternalUser: c.InternalUser,
+		Addr: net.JoinHostPort(c.Host, at), User: c.User, AskPassword: ask, Domain: c.Domain, InternalUser: c.InternalUser,
 		VServer: c.VServer, Trust: trust, Proxy: proxy(s.getenv), UserAgent: plugin.Name + "/" + version,
 	}, nil
 }

@@ -178,7 +178,8 @@ func TestServersAndTheirDefault(t *testing.T) {
 		assert.Equal(t, one.want, set.plugin.Default, one.name)
 		got := map[string]string{}
 		for _, c := range set.plugin.Servers {
-			got[c.Addr] = c.Password
+			got[c.Addr], err = c.AskPassword(t.Context())
+			require.NoError(t, err, one.name)
 		}
 		assert.Equal(t, one.passwords, got, one.name)
 	}
