@@ -1,6 +1,8 @@
 package plugin_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -78,5 +80,45 @@ func TestARefusalIsForgottenInTime(t *testing.T) {
 		time.Sleep(10*time.Minute + time.Second)
 		_, r = s.start(t, nil).send(t, unkeyed("2", "getFile", reading))
 		assert.Equal(t, shared.Submitted, r.Outcome, "%+v", r.Error)
+	})
+}
+
+// TestAMendedPasswordIsTriedAtOnce, by who is running and by who starts.
+func TestAMendedPasswordIsTriedAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, dir, ksctest.Options{})
+		held, fails := "wrong", error(nil)
+		asking := func(c *plugin.Config) {
+			one := c.Servers["main"]
+			one.Password, one.AskPassword = "", func(context.Context) (string, error) { return held, fails }
+			c.Servers = map[string]ksc.Config{"main": one}
+		}
+		running := s.start(t, nil, asking)
+		const logins = "Session.StartSession"
+		for i := range 3 {
+			_, r := running.send(t, unkeyed(fmt.Sprint(i), "getFile", reading))
+			require.Equal(t, shared.Login, r.Error.Code)
+			_, r = s.start(t, nil, asking).send(t, unkeyed("new"+fmt.Sprint(i), "getFile", reading))
+			require.Equal(t, shared.Login, r.Error.Code)
+		}
+		require.Equal(t, 1, running.sent(logins))
+		fails = errors.New("kscPasswordFile: no such file")
+		_, r := running.send(t, unkeyed("gone", "getFile", reading))
+		require.Equal(t, shared.Failed, r.Outcome)
+		assert.Equal(t, shared.Login, r.Error.Code)
+		assert.True(t, r.Error.Retryable)
+		assert.Contains(t, r.Error.Message, "kscPasswordFile: no such file")
+		assert.Contains(t, r.Error.Assistance, "kscPasswordFile")
+		require.Equal(t, 1, running.sent(logins))
+
+		held, fails = password, nil
+		_, r = running.send(t, unkeyed("mended", "getFile", reading))
+		require.Equal(t, shared.Submitted, r.Outcome, "%+v", r.Error)
+		_, r = s.start(t, nil, asking).send(t, unkeyed("mended too", "quarantineFile", reading))
+		require.Equal(t, shared.Submitted, r.Outcome, "%+v", r.Error)
+		_, r = s.start(t, nil, wrongPassword).send(t, unkeyed("not mended", "deleteFile", reading))
+		require.Equal(t, shared.Login, r.Error.Code)
+		require.Equal(t, 3, running.sent(logins), "the wrong one is still remembered")
 	})
 }
