@@ -279,20 +279,22 @@ func TestConnectionsAreBounded(t *testing.T) {
 }
 
 // TestARefusedLoginOfAConnectionIsRemembered by the ledger, for that account at
-// that address, however they are spelt.
+// that address, however they are spelt: neither the same password nor any number
+// of others is tried on.
 func TestARefusedLoginOfAConnectionIsRemembered(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		s, o := newSite(t, dir, ksctest.Options{}), newOther(t, ksctest.Options{})
 		for i, connection := range []string{
-			o.connection("kscPassword", "wrong"), o.connection("kscPassword", "wrong2"), o.connection(), o.connection("kscHost", "Other.Example", "kscUser", "SOC-Account", "kscPassword", "wrong3"),
+			o.connection("kscPassword", "wrong"), o.connection("kscPassword", "wrong"), o.connection("kscHost", "Other.Example", "kscUser", "SOC-Account", "kscPassword", "wrong"),
+			o.connection("kscPassword", "wrong2"), o.connection("kscPassword", "wrong3"), o.connection("kscPassword", "wrong4"), o.connection("kscUser", "Soc-Account", "kscPassword", "wrong5"),
 		} {
 			_, result := s.start(t, nil, o.beside).send(t, member(unkeyed(fmt.Sprint(i), "isolateHost", `{"action":1}`), connection))
 			assert.Equal(t, shared.Failed, result.Outcome)
 			assert.Equal(t, shared.Login, result.Error.Code)
 		}
 		synctest.Wait()
-		assert.Equal(t, 1, o.count("StartSession"))
+		assert.Equal(t, 3, o.count("StartSession"))
 	})
 }
 

@@ -23,7 +23,7 @@ func under(t *testing.T, f guard.File) func(*plugin.Config) {
 	t.Helper()
 	p, flaws := guard.New(f)
 	require.Empty(t, flaws)
-	return func(c *plugin.Config) { c.Policy = p }
+	return func(c *plugin.Config) { c.Policy = func() (guard.Policy, string) { return p, "" } }
 }
 
 // on is a request for a host of its own.

@@ -17,7 +17,7 @@ import (
 
 func policyOf(t testing.TB, rules ...guard.Rule) guard.Policy {
 	t.Helper()
-	p, found := guard.New(rules)
+	p, found := guard.New(guard.File{Deny: rules})
 	require.Empty(t, found)
 	return p
 }

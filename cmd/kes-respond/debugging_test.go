@@ -29,10 +29,12 @@ func TestWhatHoldsThePasswordPrintsWithoutIt(t *testing.T) {
 	var server serverFile
 	_, err = server.environment(environ("kscPassword", emulatorPassword))
 	require.NoError(t, err)
-	password, err := server.secret(environ(), "default")
+	password, err := server.secret(t.Context(), environ(), "default")
 	require.NoError(t, err)
 	require.Equal(t, emulatorPassword, password)
-	require.Equal(t, emulatorPassword, set.plugin.Servers["default"].Password)
+	password, err = set.plugin.Servers["default"].AskPassword(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, emulatorPassword, password)
 	p, err := plugin.New(t.Context(), set.plugin)
 	require.NoError(t, err)
 	defer p.Close(t.Context()) //nolint:errcheck // nothing was opened

@@ -33,7 +33,7 @@ func (r *hostileRun) direct() {
 	policy, err := readPolicies("", r.policy())
 	require.NoError(r.t, err)
 	p, err := plugin.New(r.t.Context(), plugin.Config{
-		Version: "test", Policy: policy, Servers: map[string]ksc.Config{"default": {
+		Version: "test", Policy: policy.now, Servers: map[string]ksc.Config{"default": {
 			Addr: net.JoinHostPort(r.at.host, r.at.port), User: "edr-operator", Password: emulatorPassword, Trust: trust, Dial: r.ksc.Dial,
 		}},
 		Ledger: func(ctx context.Context) (*journal.Journal, error) {

@@ -65,7 +65,7 @@ func (c serverFile) asked(getenv func(string) string, server string) func(contex
 	var failure error
 	var at time.Time
 	ask := func(ctx context.Context) (string, error) { return c.secret(ctx, getenv, server) }
-	if c.password != "" || c.PasswordFile != "" || len(c.PasswordCommand) == 0 {
+	if c.password != nil || c.PasswordFile != "" || len(c.PasswordCommand) == 0 {
 		return ask
 	}
 	return func(ctx context.Context) (string, error) {

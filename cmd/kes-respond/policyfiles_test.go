@@ -77,7 +77,7 @@ func TestAChangedPolicyCountsAtOnce(t *testing.T) {
 	counts("/deny/0/reason is required; /deny/1", "c")
 	logged("WARN the policy changed and cannot be used: " + configured)
 	file(t, configured, "", 0o644)
-	counts("is empty", "c")
+	counts("forbids nothing", "c")
 	logged("WARN")
 	file(t, configured, "# "+strings.Repeat("x", maxTrustedBytes), 0o644)
 	counts("is too long", "c")
