@@ -35,6 +35,10 @@ type Reversal struct {
 // are wanted, the newest first. Each host is named once for each condition that
 // is to be ended, and not where a later request has ended it already. What never
 // was sent has nothing to be taken back. Nothing is sent, and KSC is not asked.
+//
+// Where a request had no end yet when a later one was asked for it may have been
+// the last to arrive, and is taken back. No request from before answers for a
+// reversal: a scan may have isolated the host since.
 func (p *Plugin) Reversals(ctx context.Context, since time.Time, wanted func(journal.Record) bool) ([]Reversal, error) {
 	p.running.Add(1)
 	defer p.running.Done()
@@ -75,7 +79,7 @@ func reversal(r journal.Record, newer, planned map[condition]journal.Record) Rev
 	}
 	slot, value, _ := params.State()
 	c := condition{r.Server, r.HostID, slot}
-	if last := newer[c]; last.Seq != 0 && last.Value == value && last.TakenByKSC() {
+	if last := newer[c]; last.Seq != 0 && last.Value == value && last.TakenByKSC() && settledBefore(r, last) {
 		one.Skipped = fmt.Sprintf("request %s of %s has done so already", last.ID.Text(), last.At.Format(time.RFC3339))
 		return one
 	}
@@ -87,10 +91,14 @@ func reversal(r journal.Record, newer, planned map[condition]journal.Record) Rev
 	one.Request = shared.Request{
 		Type: shared.TypeRespond, ID: shared.IDOf("undo-" + strconv.FormatUint(r.Seq, 10)),
 		Task: r.Undo.Task, TargetHost: r.HostID, Params: r.Undo.Params, ResponseEventIncidentArea: r.Area,
-		Server: r.Server, HostLookup: shared.LookupNever, DryRun: true, CaseID: r.CaseID, Reason: "takes back request " + r.ID.Text(),
+		Server: r.Server, HostLookup: shared.LookupNever, DryRun: true, AllowDuplicate: true, CaseID: r.CaseID, Reason: "takes back request " + r.ID.Text(),
 	}
 	return one
 }
+
+// settledBefore says that a request had its end when a later one was asked for:
+// else it may have been the last to arrive.
+func settledBefore(r, later journal.Record) bool { return r.Outcome != "" && !r.ChangedAt.After(later.At) }
 
 // nothingToUndo says why a request has no reverse; empty where it has one.
 func nothingToUndo(r journal.Record) string {
