@@ -98,7 +98,9 @@ func reversal(r journal.Record, newer, planned map[condition]journal.Record) Rev
 
 // settledBefore says that a request had its end when a later one was asked for:
 // else it may have been the last to arrive.
-func settledBefore(r, later journal.Record) bool { return r.Outcome != "" && !r.ChangedAt.After(later.At) }
+func settledBefore(r, later journal.Record) bool {
+	return r.Outcome != "" && !r.ChangedAt.After(later.At)
+}
 
 // nothingToUndo says why a request has no reverse; empty where it has one.
 func nothingToUndo(r journal.Record) string {
