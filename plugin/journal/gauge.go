@@ -65,8 +65,8 @@ func (w wheel) turnTo(page []byte, bucket int64) {
 // add counts one more, or one less; not below nothing, nor beyond what is held.
 func (w wheel) add(page []byte, at time.Time, by int) {
 	bucket := w.bucket(at)
-	if by < 0 && bucket <= w.head(page)-int64(w.many) {
-		return
+	if head := w.head(page); by < 0 && (bucket <= head-int64(w.many) || bucket > head) {
+		return // it is not held: it is too old, or of a time that a clock was set back from
 	}
 	w.turnTo(page, bucket)
 	c := w.count(page, bucket)

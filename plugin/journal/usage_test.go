@@ -122,6 +122,8 @@ func TestAClockThatWasSet(t *testing.T) {
 		assert.Equal(t, 1, count(now), "and is forgotten when the clock is right again")
 		w.add(page, now.Add(-2*w.span()), -1)
 		assert.Equal(t, 1, count(now), "what is not held cannot be taken away")
+		w.add(page, now.Add(400*24*time.Hour), -1)
+		assert.Equal(t, 1, count(now), "and does not turn the wheel")
 		for range 1 << 16 {
 			w.add(page, now, 1)
 		}
