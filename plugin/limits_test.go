@@ -141,7 +141,7 @@ func TestIsolatedAtOnce(t *testing.T) {
 		send(2, offParams, shared.Submitted)
 		send(3, onParams, shared.Submitted)
 		send(2, onParams, shared.Refused)
-		time.Sleep(47*time.Hour - time.Minute)
+		time.Sleep(48*time.Hour - time.Minute) // since host 1 was isolated again
 		send(2, onParams, shared.Refused)
 		time.Sleep(time.Minute)
 		send(2, onParams, shared.Submitted) // nobody knows what became of host 1

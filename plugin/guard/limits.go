@@ -67,8 +67,9 @@ type Counts interface {
 	Used(effect shared.Effect, span time.Duration, most int) (used int, free time.Time)
 
 	// Isolated says how many hosts were isolated within a span and not released,
-	// whether this one is among them, and when the first is counted no more.
-	Isolated(span time.Duration) (hosts int, already bool, free time.Time)
+	// whether this one is among them, and when there will be fewer than most though
+	// none is released.
+	Isolated(span time.Duration, most int) (hosts int, already bool, free time.Time)
 
 	// Outstanding says how many requests to the same server were sent within a
 	// span of at most an hour and have not finished, and when there will be fewer
@@ -165,7 +166,7 @@ func (one IsolatedHosts) reached(q Question, c Counts) Decision {
 	if !slices.Contains(q.Effects, shared.Isolates) {
 		return Decision{Allowed: true}
 	}
-	hosts, already, free := c.Isolated(one.countedFor)
+	hosts, already, free := c.Isolated(one.countedFor, int(one.Most))
 	if already || hosts < int(one.Most) {
 		return Decision{Allowed: true}
 	}

@@ -26,7 +26,7 @@ func (s sent) Used(effect shared.Effect, span time.Duration, _ int) (int, time.T
 	return s.used[effect][span], free
 }
 
-func (s sent) Isolated(span time.Duration) (int, bool, time.Time) {
+func (s sent) Isolated(span time.Duration, _ int) (int, bool, time.Time) {
 	if span != 7*24*time.Hour {
 		return 0, false, free
 	}

@@ -5,8 +5,10 @@ import (
 	"time"
 )
 
-// held is a host that a request isolates, as far as the ledger knows: from the
-// claim of the first until a release was stored.
+// held is a host that a request isolates, as far as the ledger knows: from its
+// claim until a release was stored, or a later one that isolates the host as
+// well. Each request has its own, so that one that fails takes no host off that
+// another isolates.
 type held struct {
 	host  hash
 	claim place
@@ -17,8 +19,7 @@ const (
 	heldSize  = hashSize + 8 + 8
 	pageHelds = (pageSize - pageHead) / heldSize
 
-	// mostHeld is how many hosts are known to be isolated; of more the first ones
-	// are forgotten.
+	// mostHeld is how many are known; of more the first ones are forgotten.
 	mostHeld = heldPages * pageHelds
 )
 
@@ -56,14 +57,14 @@ func (h held) write(b []byte) {
 	binary.LittleEndian.PutUint64(b[hashSize+8:], uint64(h.at.UnixMilli()))
 }
 
-// hold makes a host one of those that are isolated, where it is not.
+// hold notes that a claim isolates a host, where that is not noted.
 func (x *index) hold(h held) error {
 	oldest, many, there := h, 0, false
 	if _, _, _, err := x.eachHeld(func(other held) bool {
 		if many++; other.claim < oldest.claim {
 			oldest = other
 		}
-		there = other.host == h.host
+		there = other.host == h.host && other.claim == h.claim
 		return there
 	}); err != nil || there {
 		return err
@@ -72,7 +73,7 @@ func (x *index) hold(h held) error {
 		if oldest == h {
 			return nil
 		}
-		if err := x.letGo(oldest.host, 0); err != nil {
+		if err := x.letGo(func(other held) bool { return other == oldest }); err != nil {
 			return err
 		}
 	}
@@ -90,17 +91,18 @@ func (x *index) hold(h held) error {
 	return errIndex
 }
 
-// letGo ends that; where a claim is given, only if the host is held because of
-// it.
-func (x *index) letGo(host hash, claim place) error {
-	page, number, at, err := x.eachHeld(func(h held) bool {
-		return h.host == host && (claim == 0 || claim == h.claim)
-	})
-	if err != nil || number == 0 {
-		return err
+// letGo forgets those that are over.
+func (x *index) letGo(over func(held) bool) error {
+	for {
+		page, number, at, err := x.eachHeld(over)
+		if err != nil || number == 0 {
+			return err
+		}
+		last := count(page) - 1
+		copy(page[pageHead+at*heldSize:][:heldSize], page[pageHead+last*heldSize:][:heldSize])
+		setCount(page, last)
+		if err := x.write(page, number); err != nil {
+			return err
+		}
 	}
-	last := count(page) - 1
-	copy(page[pageHead+at*heldSize:][:heldSize], page[pageHead+last*heldSize:][:heldSize])
-	setCount(page, last)
-	return x.write(page, number)
 }

@@ -218,7 +218,7 @@ func (m *machine) counted(rt *rapid.T, j *Journal) {
 			}
 		}
 		many, _ = u.Outstanding(30*time.Minute, 1)
-		hosts, already, _ = u.Isolated(day)
+		hosts, already, _ = u.Isolated(day, 1)
 		return nil
 	})
 	require.NoError(rt, err)
@@ -239,8 +239,9 @@ func (m *machine) counted(rt *rapid.T, j *Journal) {
 	between(many, 30*time.Minute, time.Minute, "outstanding", func(r *modelled) bool {
 		return r.Server == "main" && r.outcome != shared.Succeeded && r.outcome != shared.Partial && r.outcome != shared.Failed
 	})
-	require.Len(rt, m.model.held, hosts)
-	require.Equal(rt, m.model.held["main h1"] != nil, already)
+	isolated := m.model.hosts()
+	require.Len(rt, isolated, hosts)
+	require.Equal(rt, isolated["main h1"], already)
 }
 
 // run plays one history and compares what came of it.

@@ -13,7 +13,7 @@ import (
 // model is the rules in the plainest words, over a list in memory.
 type model struct {
 	requests []*modelled
-	held     map[string]*modelled // the hosts that are isolated, by what holds them
+	held     []*modelled // what isolates hosts
 }
 
 type modelled struct {
@@ -82,18 +82,27 @@ func (m *model) used(fits func(*modelled) bool) (n int) {
 
 // holds keeps account of isolated hosts when something became of a request.
 func (m *model) holds(r *modelled) {
-	if m.held == nil {
-		m.held = map[string]*modelled{}
-	}
 	host, never := r.Server+" "+r.HostID, r.outcome == shared.Failed || r.outcome == shared.Cancelled && r.incident == 0
 	switch {
-	case r.Value == "on" && never && m.held[host] == r:
-		delete(m.held, host)
-	case r.Value == "on" && r.outcome == "" && m.held[host] == nil && (r.stage == Claimed || r.stage == Stored):
-		m.held[host] = r
+	case r.Value == "on" && never:
+		m.held = slices.DeleteFunc(m.held, func(q *modelled) bool { return q == r })
+	case r.Value == "on" && r.outcome == "" && (r.stage == Claimed || r.stage == Stored):
+		m.held = slices.DeleteFunc(m.held, func(q *modelled) bool {
+			return q == r || r.stage == Stored && q.Server+" "+q.HostID == host && q.seq < r.seq
+		})
+		m.held = append(m.held, r)
 	case r.Value == "off" && r.outcome == "" && r.stage == Stored:
-		delete(m.held, host)
+		m.held = slices.DeleteFunc(m.held, func(q *modelled) bool { return q.Server+" "+q.HostID == host })
 	}
+}
+
+// hosts are those that are isolated.
+func (m *model) hosts() map[string]bool {
+	hosts := map[string]bool{}
+	for _, r := range m.held {
+		hosts[r.Server+" "+r.HostID] = true
+	}
+	return hosts
 }
 
 // taken says that another request of the same server has the incident.

@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -84,27 +85,23 @@ func (u Usage) within(subject hash, span time.Duration, most int) (used int, fre
 
 // Isolated says how many hosts were isolated within a span that ends now and not
 // released since, as far as the ledger knows, at most 1044; whether the host of
-// this request is one of them; and when the first of them is counted no more.
-func (u Usage) Isolated(span time.Duration) (hosts int, already bool, free time.Time) {
-	own := u.t.j.hash(ofHost, u.e.Server, u.e.HostID)
-	free = u.now.Add(span)
+// this request is one of them; and when there will be fewer than most by time
+// alone. A host that is isolated again counts from then on.
+func (u Usage) Isolated(span time.Duration, most int) (hosts int, already bool, free time.Time) {
+	ends := map[hash]time.Time{}
 	_, _, _, err := u.t.x.eachHeld(func(h held) bool {
-		if ends := h.at.Add(span); ends.After(u.now) {
-			hosts++
-			already = already || h.host == own
-			free = earlier(free, ends)
+		if end := h.at.Add(span); end.After(u.now) && end.After(ends[h.host]) {
+			ends[h.host] = end
 		}
 		return false
 	})
 	u.fail(err)
-	return hosts, already, free
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
+	_, already = ends[u.t.j.hash(ofHost, u.e.Server, u.e.HostID)]
+	free = u.now
+	if over := len(ends) - most; over >= 0 && over < len(ends) {
+		free = slices.SortedFunc(maps.Values(ends), time.Time.Compare)[over]
 	}
-	return a
+	return len(ends), already, free
 }
 
 func (u Usage) fail(err error) {
@@ -220,8 +217,11 @@ func (t *turn) countStored(l line) error {
 	switch {
 	case l.Began == nil:
 	case slices.Contains(l.Effects, shared.Releases):
-		return t.x.letGo(host, 0)
+		return t.x.letGo(func(h held) bool { return h.host == host })
 	case slices.Contains(l.Effects, shared.Isolates):
+		if err := t.x.letGo(func(h held) bool { return h.host == host && h.claim < l.Claim }); err != nil {
+			return err
+		}
 		return t.x.hold(held{host, l.Claim, *l.Began})
 	}
 	return nil
@@ -238,7 +238,8 @@ func (t *turn) countEnd(l line) error {
 		}
 	}
 	if l.Outcome == shared.Failed || l.unsent() {
-		if err := t.x.letGo(t.j.hash(ofHost, l.Server, l.HostID), l.Claim); err != nil {
+		host := t.j.hash(ofHost, l.Server, l.HostID)
+		if err := t.x.letGo(func(h held) bool { return h.host == host && h.claim == l.Claim }); err != nil {
 			return err
 		}
 	}

@@ -141,15 +141,81 @@ func TestIsolatedHosts(t *testing.T) {
 		require.NoError(t, carry(t.Context(), j.mustClaim(t, e), int64(i+1), shared.Submitted))
 	}
 	usage(t, j, func(u Usage) {
-		hosts, already, free := u.Isolated(day)
+		hosts, already, free := u.Isolated(day, mostHeld)
 		assert.Equal(t, mostHeld, hosts)
 		assert.False(t, already)
 		assert.WithinDuration(t, time.Now().Add(day), free, time.Minute)
 		u.e.HostID = fmt.Sprint("h", mostHeld)
-		_, already, _ = u.Isolated(day)
+		_, already, _ = u.Isolated(day, mostHeld)
 		assert.True(t, already, "the newest are the ones that are known")
-		hosts, _, _ = u.Isolated(0)
+		hosts, _, _ = u.Isolated(0, 1)
 		assert.Zero(t, hosts, "not for longer than was asked")
+	})
+}
+
+// TestAHostThatIsIsolatedAgain counts from then on, whatever became of the others.
+func TestAHostThatIsIsolatedAgain(t *testing.T) {
+	base := newDir(t)
+	synctest.Test(t, func(t *testing.T) {
+		j := open(t, base)
+		on := func() Entry {
+			e := isolates("on", "on")
+			e.AllowDuplicate = true
+			return e
+		}
+		counted := func(want int, why string) {
+			t.Helper()
+			usage(t, j, func(u Usage) {
+				hosts, already, _ := u.Isolated(day, 1)
+				assert.Equal(t, want, hosts, why)
+				assert.Equal(t, want == 1, already, why)
+			})
+		}
+		require.NoError(t, carry(t.Context(), j.mustClaim(t, on()), 1, shared.Submitted))
+		time.Sleep(day)
+		counted(0, "its time is over")
+		require.NoError(t, carry(t.Context(), j.mustClaim(t, on()), 2, shared.Submitted))
+		counted(1, "it was isolated again")
+
+		time.Sleep(day)
+		first, second := j.mustClaim(t, on()), j.mustClaim(t, on())
+		counted(1, "one host, not two requests")
+		require.NoError(t, first.Ended(t.Context(), shared.Failed, "", ""))
+		counted(1, "the second isolates it")
+		require.NoError(t, carry(t.Context(), second, 3, shared.Submitted))
+		third := j.mustClaim(t, on())
+		require.NoError(t, third.Ended(t.Context(), shared.Cancelled, "", ""))
+		counted(1, "it is isolated, whatever became of the third")
+
+		last := j.mustClaim(t, on())
+		off := isolates("off", "off")
+		off.Effects = []shared.Effect{shared.Releases}
+		require.NoError(t, carry(t.Context(), j.mustClaim(t, off), 4, shared.Submitted))
+		counted(0, "it was released")
+		require.NoError(t, carry(t.Context(), last, 5, shared.Submitted))
+		counted(1, "and isolated by one that was stored after that")
+	})
+}
+
+// TestWhenAHostIsFree: not by the end of the first where there are too many.
+func TestWhenAHostIsFree(t *testing.T) {
+	base := newDir(t)
+	synctest.Test(t, func(t *testing.T) {
+		j := open(t, base)
+		start := time.Now()
+		for i := range 4 {
+			e := isolates(fmt.Sprint(i), "on")
+			e.HostID, e.Digest = fmt.Sprint("h", i), fmt.Sprint("h", i)
+			require.NoError(t, carry(t.Context(), j.mustClaim(t, e), int64(i+1), shared.Submitted))
+			time.Sleep(time.Hour)
+		}
+		for most, want := range map[int]time.Duration{4: day, 3: day + time.Hour, 1: day + 3*time.Hour, 5: 4 * time.Hour} {
+			usage(t, j, func(u Usage) {
+				hosts, _, free := u.Isolated(day, most)
+				assert.Equal(t, 4, hosts)
+				assert.WithinDuration(t, start.Add(want), free, time.Second, "%d", most)
+			})
+		}
 	})
 }
 
