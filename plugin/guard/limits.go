@@ -119,27 +119,37 @@ func limitsOf(f File) (l limits, found []shared.Violation) {
 	return l, found
 }
 
-// Limit says whether a request that no rule denies may be sent now. Where it may
-// not, the reason names the time from which it will be possible again, should
-// nothing else be sent meanwhile.
-func (p Policy) Limit(q Question, c Counts) Decision {
-	for _, one := range p.limits.caps {
-		if d := one.reached(q, c); !d.Allowed {
-			return d
-		}
-	}
-	for _, one := range p.limits.isolated {
-		if d := one.reached(q, c); !d.Allowed {
-			return d
-		}
-	}
-	return p.limits.quota(q, c)
+// limited is a limit that is reached, until a time.
+type limited struct {
+	rule, reason string
+	code         shared.Code
+	until        time.Time
 }
 
-func (one Cap) reached(q Question, c Counts) Decision {
+// Limit says whether a request that no rule denies may be sent now. Where it may
+// not, the reason names the time from which it will be possible again, should
+// nothing else be sent meanwhile: of several limits that are reached it tells of
+// the one that lasts longest.
+func (p Policy) Limit(q Question, c Counts) Decision {
+	var reached []limited
+	for _, one := range p.limits.caps {
+		reached = one.reached(reached, q, c)
+	}
+	for _, one := range p.limits.isolated {
+		reached = one.reached(reached, q, c)
+	}
+	reached = p.limits.quota(reached, q, c)
+	if len(reached) == 0 {
+		return Decision{Allowed: true}
+	}
+	last := slices.MaxFunc(reached, func(a, b limited) int { return a.until.Compare(b.until) })
+	return Decision{Rule: last.rule, Code: last.code, Reason: last.reason}
+}
+
+func (one Cap) reached(all []limited, q Question, c Counts) []limited {
 	counted := slices.Contains(q.Effects, one.Effect) || one.Effect == "" && !onlyReleases(q.Effects)
 	if !counted {
-		return Decision{Allowed: true}
+		return all
 	}
 	for _, span := range []struct {
 		most Number
@@ -154,31 +164,36 @@ func (one Cap) reached(q Question, c Counts) Decision {
 			if one.Effect != "" {
 				what = "whose effect is " + string(one.Effect)
 			}
-			return Decision{Rule: one.Name, Code: shared.Cap, Reason: fmt.Sprintf(
+			all = append(all, limited{one.Name, fmt.Sprintf(
 				"the policy's cap %q is reached: %d requests %s in %s, and %d are allowed: %s; the next is possible from %s",
-				one.Name, used, what, span.name, span.most, one.Reason, from(free))}
+				one.Name, used, what, span.name, span.most, one.Reason, from(free)), shared.Cap, free})
 		}
 	}
-	return Decision{Allowed: true}
+	return all
 }
 
-func (one IsolatedHosts) reached(q Question, c Counts) Decision {
+func (one IsolatedHosts) reached(all []limited, q Question, c Counts) []limited {
 	if !slices.Contains(q.Effects, shared.Isolates) {
-		return Decision{Allowed: true}
+		return all
 	}
-	hosts, already, free := c.Isolated(one.countedFor, int(one.Most))
-	if already || hosts < int(one.Most) {
-		return Decision{Allowed: true}
+	most := int(one.Most)
+	hosts, already, free := c.Isolated(one.countedFor, most)
+	if already || hosts < most {
+		return all
 	}
-	return Decision{Rule: "isolatedHosts", Code: shared.Cap, Reason: fmt.Sprintf(
-		"the policy allows %d hosts to be isolated at once, and %d are: %s; the next is possible when one of them is released, or from %s",
-		one.Most, hosts, one.Reason, from(free))}
+	released := "one of them is"
+	if over := hosts - most + 1; over > 1 {
+		released = fmt.Sprintf("%d of them are", over)
+	}
+	return append(all, limited{"isolatedHosts", fmt.Sprintf(
+		"the policy allows %d hosts to be isolated at once, and %d are: %s; the next is possible when %s released, or from %s",
+		most, hosts, one.Reason, released, from(free)), shared.Cap, free})
 }
 
 // quota keeps the last places at KSC for isolation, and any for its end.
-func (l limits) quota(q Question, c Counts) Decision {
+func (l limits) quota(all []limited, q Question, c Counts) []limited {
 	if !l.enforce || onlyReleases(q.Effects) {
-		return Decision{Allowed: true}
+		return all
 	}
 	most := QuotaWarning
 	if slices.Contains(q.Effects, shared.Isolates) {
@@ -186,11 +201,11 @@ func (l limits) quota(q Question, c Counts) Decision {
 	}
 	many, free := c.Outstanding(QuotaSpan, most)
 	if many < most {
-		return Decision{Allowed: true}
+		return all
 	}
-	return Decision{Rule: "quota", Code: shared.Quota, Reason: fmt.Sprintf(
+	return append(all, limited{"quota", fmt.Sprintf(
 		"%d requests to this server are not known to have finished, and KSC keeps %d console tasks: it would drop the oldest, finished or not. The last %d places are kept for isolation; the next is possible from %s, or when some have finished",
-		many, QuotaPlaces, QuotaPlaces-QuotaWarning, from(free))}
+		many, QuotaPlaces, QuotaPlaces-QuotaWarning, from(free)), shared.Quota, free})
 }
 
 func onlyReleases(effects []shared.Effect) bool {

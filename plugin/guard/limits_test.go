@@ -74,6 +74,7 @@ func TestLimits(t *testing.T) {
 		"releases, if they say so": {`{"caps":[{"name":"n","reason":"r","effect":"releases","perHour":1}]}`, releases, count(shared.Releases, hour, 1), shared.Cap, ""},
 		"the last host":            {hosts, isolates, sent{isolated: 1}, "", ""},
 		"one more host":            {hosts, both, sent{isolated: 2}, shared.Cap, "2 hosts to be isolated at once, and 2 are: an outage; the next is possible when one of them is released, or from 2026-11-28T12:00:01Z"},
+		"two hosts too many":       {hosts, isolates, sent{isolated: 3}, shared.Cap, "and 3 are: an outage; the next is possible when 2 of them are released, or from"},
 		"the same host":            {hosts, isolates, sent{isolated: 2, already: true}, "", ""},
 		"no isolation":             {hosts, scans, sent{isolated: 2}, "", ""},
 		"the last free place":      {quota, scans, sent{outstanding: 79}, "", ""},
@@ -94,6 +95,32 @@ func TestLimits(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// ends says of each span when fewer than most are counted.
+type ends struct {
+	sent
+	at map[time.Duration]time.Time
+}
+
+func (e ends) Used(effect shared.Effect, span time.Duration, most int) (int, time.Time) {
+	used, _ := e.sent.Used(effect, span, most)
+	return used, e.at[span]
+}
+
+// TestTheLimitThatLastsLongest is the one that a caller hears of: a time at which
+// another still refuses would be a lie.
+func TestTheLimitThatLastsLongest(t *testing.T) {
+	used := map[time.Duration]int{time.Minute: 5, time.Hour: 5, 24 * time.Hour: 5}
+	at := map[time.Duration]time.Time{time.Minute: free.Add(time.Minute), time.Hour: free.Add(time.Hour), 24 * time.Hour: free.Add(time.Second)}
+	counts := ends{sent{used: map[shared.Effect]map[time.Duration]int{shared.Isolates: used}, outstanding: 100}, at}
+	few := limited(t, `{"caps":[{"name":"few","reason":"r","effect":"isolates","perMinute":5,"perHour":5,"perDay":5}],"quota":"enforce"}`)
+	day := limited(t, `{"caps":[{"name":"day","reason":"r","effect":"isolates","perDay":1}]}`)
+	for _, p := range []guard.Policy{few, few.And(day), day.And(few)} {
+		d := p.Limit(asks("a task", pc, nil, shared.Isolates), counts)
+		assert.Equal(t, "few", d.Rule)
+		assert.Contains(t, d.Reason, "in an hour, and 5 are allowed: r; the next is possible from 2026-11-28T13:00:01Z")
 	}
 }
 
