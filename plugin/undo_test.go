@@ -1,6 +1,7 @@
 package plugin_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -54,6 +55,25 @@ func TestUndoOfAScanAfterARelease(t *testing.T) {
 		r = p.Respond(t.Context(), back, func(shared.Event) {})
 		require.Equal(t, shared.Submitted, r.Outcome, "%+v", r.Error)
 		require.Empty(t, r.DuplicateOf)
+		require1(t, s, 3)
+	})
+}
+
+// TestAReleaseAfterAScan: an equal release from before the scan does not answer
+// for it, and one from after it does.
+func TestAReleaseAfterAScan(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, dir, ksctest.Options{})
+		p := s.start(t, nil)
+		for i, params := range []string{offParams, isolatingScan(t), offParams} {
+			_, r := p.send(t, on(1, fmt.Sprint(i), []string{"isolateHost", "iocScan", "isolateHost"}[i], params))
+			require.Equal(t, shared.Submitted, r.Outcome, "%+v", r.Error)
+			require.Empty(t, r.DuplicateOf)
+			time.Sleep(time.Second)
+		}
+		_, r := p.send(t, on(1, "again", "isolateHost", offParams))
+		require.Equal(t, "2", r.DuplicateOf)
 		require1(t, s, 3)
 	})
 }

@@ -1,6 +1,8 @@
 package journal
 
 import (
+	"errors"
+	"slices"
 	"time"
 
 	"github.com/kes-respond/kes-respond/shared"
@@ -84,6 +86,9 @@ func (t *turn) answers(k known, e Entry) (bool, error) {
 	if e.Slot == "" {
 		return true, nil
 	}
+	if again, err := t.isolatedSince(k, e); err != nil || again {
+		return false, err
+	}
 	at, l, found, err := t.lastOnSlot(e)
 	for err == nil && found && at > k.at {
 		if l.Value != e.Value {
@@ -101,6 +106,23 @@ func (t *turn) answers(k known, e Entry) (bool, error) {
 		}
 	}
 	return err == nil, err
+}
+
+// isolatedSince says that a host was isolated since an earlier release of it, by
+// what sets no slot as well: a scan does it when it finds something.
+func (t *turn) isolatedSince(k known, e Entry) (bool, error) {
+	if !slices.Contains(e.Effects, shared.Releases) {
+		return false, nil
+	}
+	host := t.j.hash(ofHost, e.Server, e.HostID)
+	since := func(h held) bool { return h.host == host && h.claim > k.at }
+	_, page, _, err := t.x.eachHeld(since)
+	if errors.Is(err, errIndex) && !t.rebuilt {
+		if err = t.rebuild(); err == nil {
+			_, page, _, err = t.x.eachHeld(since)
+		}
+	}
+	return page != 0, t.j.wrap("its index cannot be read", err)
 }
 
 // mayHaveSet says whether a request with that outcome may have reached its

@@ -197,6 +197,23 @@ func TestAHostThatIsIsolatedAgain(t *testing.T) {
 	})
 }
 
+// TestAReleaseWithASpoiltIndex reads again which hosts are isolated.
+func TestAReleaseWithASpoiltIndex(t *testing.T) {
+	dir := newDir(t)
+	j := open(t, dir)
+	off := isolates("off", "off")
+	off.Effects = []shared.Effect{shared.Releases}
+	require.NoError(t, carry(t.Context(), j.mustClaim(t, off), 1, shared.Submitted))
+	scan := isolates("scan", "")
+	scan.Slot, scan.Effects = "", []shared.Effect{shared.Scans, shared.Isolates}
+	require.NoError(t, carry(t.Context(), j.mustClaim(t, scan), 2, shared.Submitted))
+	const pages = int64(1 + firstOpenPages + firstHashPages + firstGaugePages)
+	spoilPages(t, dir, pages, pages+heldPages-1)
+	second := j.mustClaim(t, off)
+	require.NoError(t, carry(t.Context(), second, 3, shared.Submitted))
+	require.Equal(t, second.Record().Seq, j.mustPrior(t, off).Seq)
+}
+
 // TestWhenAHostIsFree: not by the end of the first where there are too many.
 func TestWhenAHostIsFree(t *testing.T) {
 	base := newDir(t)
