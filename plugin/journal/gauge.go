@@ -89,6 +89,11 @@ func (w wheel) within(page []byte, now time.Time, span time.Duration, each func(
 	}
 }
 
+// isIdle says that a gauge holds nothing that can still be asked for.
+func isIdle(page []byte, now time.Time) bool {
+	return dayWheel.bucket(now)-dayWheel.head(page) >= int64(dayWheel.many)
+}
+
 // wheelOf is the wheel for a span; ok where there is one.
 func wheelOf(span time.Duration) (wheel, bool) {
 	for _, w := range wheels {
@@ -126,6 +131,9 @@ func (x *index) gauge(subject hash) (page []byte, number int64, used bool, err e
 // tally counts a line about a request of a subject that was claimed at a time.
 func (x *index) tally(subject hash, seq uint64, at time.Time, by int) error {
 	page, number, used, err := x.gauge(subject)
+	if !used && by < 0 && (err == nil || isRoom(err)) {
+		return nil // it was left out, so nothing of it is counted
+	}
 	if err != nil {
 		return err
 	}

@@ -50,6 +50,15 @@ func (h header) crowded() bool {
 func (x *index) grown(room roomError) (*index, error) {
 	sizes := x.header
 	room &^= roomHash // what is gone may make room enough
+	if room&roomGauge != 0 {
+		idle, err := x.idleGauges()
+		if err != nil {
+			return nil, err
+		}
+		if 4*idle > int(x.gaugePages) {
+			room &^= roomGauge // the same; one line brings back fewer than that
+		}
+	}
 	for {
 		if room&roomOpen != 0 {
 			sizes.openPages *= 2
@@ -117,13 +126,30 @@ func (x *index) copyTable(bigger *index) error {
 	return nil
 }
 
+// idleGauges is how many gauges count nothing any more. They are left out of a
+// copy: requests may name any number of servers.
+func (x *index) idleGauges() (idle int, err error) {
+	now := timeNow()
+	for n := range int64(x.gaugePages) {
+		page, err := x.read(x.gaugesAt() + n)
+		if err != nil {
+			return 0, err
+		}
+		if count(page) != 0 && isIdle(page, now) {
+			idle++
+		}
+	}
+	return idle, nil
+}
+
 func (x *index) copyGauges(bigger *index) error {
+	now := timeNow()
 	for n := range int64(x.gaugePages) {
 		page, err := x.read(x.gaugesAt() + n)
 		if err != nil {
 			return err
 		}
-		if count(page) == 0 {
+		if count(page) == 0 || isIdle(page, now) {
 			continue
 		}
 		_, number, _, err := bigger.gauge(hash(page[pageHead:][:hashSize]))
