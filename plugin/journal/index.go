@@ -89,10 +89,14 @@ func (x *index) read(number int64) ([]byte, error) {
 	if n, err := x.ReadAt(page, number*pageSize); n < pageSize {
 		return nil, errors.Join(errIndex, err)
 	}
-	if binary.LittleEndian.Uint32(page) != checksum(page, number) {
+	if !isSealed(page, number) {
 		return nil, errIndex
 	}
 	return page, nil
+}
+
+func isSealed(page []byte, number int64) bool {
+	return binary.LittleEndian.Uint32(page) == checksum(page, number)
 }
 
 func (x *index) write(page []byte, number int64) error {

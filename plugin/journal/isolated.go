@@ -2,6 +2,7 @@ package journal
 
 import (
 	"encoding/binary"
+	"errors"
 	"time"
 )
 
@@ -26,13 +27,13 @@ const (
 // eachHeld walks through the hosts until stop says so, and gives the page and
 // the place in it where it stopped; number is 0 where it did not.
 func (x *index) eachHeld(stop func(held) bool) (page []byte, number int64, at int, err error) {
+	all := make([]byte, heldPages*pageSize) // at once: each isolation asks for all of them
+	if n, err := x.ReadAt(all, x.heldAt()*pageSize); n < len(all) {
+		return nil, 0, 0, errors.Join(errIndex, err)
+	}
 	for i := range int64(heldPages) {
-		n := x.heldAt() + i
-		page, err := x.read(n)
-		if err != nil {
-			return nil, 0, 0, err
-		}
-		if count(page) > pageHelds {
+		n, page := x.heldAt()+i, all[i*pageSize:][:pageSize]
+		if !isSealed(page, n) || count(page) > pageHelds {
 			return nil, 0, 0, errIndex
 		}
 		for at := range count(page) {
