@@ -105,7 +105,7 @@ func afterwards(f guard.File, many int) func(*testing.T, *site, *plugin.Config) 
 		j, err := journal.Open(t.Context(), s.dir, journal.Options{User: "day shift"})
 		require.NoError(t, err)
 		for range many {
-			_, _, err := j.Claim(t.Context(), journal.Entry{Server: "main", Task: "getFile", Effects: []shared.Effect{shared.Reads}, Allowed: true}, nil)
+			_, _, err := j.Claim(t.Context(), journal.Entry{ID: `"1"`, Server: "main", Task: "getFile", Effects: []shared.Effect{shared.Reads}, Allowed: true}, nil)
 			require.NoError(t, err)
 		}
 		require.NoError(t, j.Close())

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -79,8 +80,25 @@ func (f undoFlags) wanted(args []string) (time.Time, func(journal.Record) bool, 
 	return from, func(r journal.Record) bool { return r.Allowed && r.DuplicateOf == 0 && filter.Wants(r) }, nil
 }
 
+// fits refuses what may not stand in a request, before anything is looked for.
+func (f undoFlags) fits() error {
+	r := shared.Request{Task: "isolateHost", TargetHost: "any", Params: []byte("{}"), Actor: f.actor.value, Reason: f.reason.value}
+	line, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	if _, refusal := shared.ParseRequest(line); refusal != nil && len(refusal.Violations) > 0 {
+		v := refusal.Violations[0]
+		return usage("undo: --%s %s", strings.TrimPrefix(v.Pointer, "/"), v.Message)
+	}
+	return nil
+}
+
 func (f undoFlags) run(ctx context.Context, s surroundings, args []string) error {
 	from, wanted, err := f.wanted(args)
+	if err == nil {
+		err = f.fits()
+	}
 	if err != nil {
 		return err
 	}
