@@ -178,7 +178,7 @@ func (f undoFlags) show(s surroundings, reversal plugin.Reversal, told []shared.
 		}
 		_, err := io.WriteString(s.out, b.String())
 		out.keep(err)
-		told = told[max(0, len(told)-1):]
+		told = inShort(told)
 	}
 	for _, e := range told {
 		e.ID = reversal.Request.ID
@@ -194,6 +194,20 @@ func (f undoFlags) show(s surroundings, reversal plugin.Reversal, told []shared.
 	if sum.unheard == nil {
 		sum.unheard = out.err
 	}
+}
+
+// inShort is the end of a request; of one that was only planned without the plan,
+// which is the same for each host.
+func inShort(told []shared.Event) []shared.Event {
+	if len(told) == 0 {
+		return nil
+	}
+	last := *told[len(told)-1].Result
+	if last.Plan != nil {
+		last.Message = "would be sent; " + last.Plan.Decision
+		last.Plan = nil
+	}
+	return []shared.Event{{Result: &last}}
 }
 
 // what says what a request did, for people.
