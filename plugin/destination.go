@@ -60,7 +60,7 @@ func (p *Plugin) destination(r shared.Request, name string) (d destination, foun
 		refuse(shared.Pointer("connection", "kscHost"), "is no host name or address")
 		return d, found
 	}
-	config.Gate = p.gate(config)
+	config.Gate = p.gate(config, true)
 	d.brought, d.key = &config, p.brought.keyOf(config, source)
 	return d, found
 }

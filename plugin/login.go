@@ -19,11 +19,16 @@ const anewAfter = time.Minute
 // gate lets one process at a time log in as a user, and none for ten minutes
 // with a password that KSC has refused: forty alerts with a wrong one would
 // block the account. What it remembers lies beside the ledger and holds of the
-// password no more than shows that it was changed. Without a ledger only this process remembers; what sends orders
-// does not come here then.
-func (p *Plugin) gate(c ksc.Config) ksc.Gate {
+// password no more than shows that it was changed. Without a ledger only this
+// process remembers; what sends orders does not come here then. What requests
+// bring has turns and a memory of its own: no request may keep out an account
+// that is configured.
+func (p *Plugin) gate(c ksc.Config, brought bool) ksc.Gate {
 	// Another spelling is no other account: a request could bring many.
 	user := fmt.Sprintf("%q %q %q %t", strings.ToLower(c.User), strings.ToLower(c.Domain), strings.ToLower(c.VServer), c.InternalUser)
+	if brought {
+		user += " of requests"
+	}
 	server := strings.ToLower(c.Addr)
 	return func(ctx context.Context, password string, anew bool) (func(error), error) {
 		j, err := p.ledger.get(ctx)

@@ -85,7 +85,7 @@ func New(ctx context.Context, c Config) (*Plugin, error) {
 	}
 	p := &Plugin{config: c, servers: map[string]*server{}, ledger: newLedger(c.Ledger)}
 	for name, config := range c.Servers {
-		config.Gate = p.gate(config)
+		config.Gate = p.gate(config, false)
 		s, err := newServer(name, config)
 		if err != nil {
 			return nil, fmt.Errorf("server %q: %w", name, err)
