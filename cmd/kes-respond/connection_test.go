@@ -272,11 +272,13 @@ func TestAskedFilesAreCertificatesOnDisk(t *testing.T) {
 	require.NoError(t, os.Symlink(good, link))
 	_, err = readAsked(link)
 	require.NoError(t, err)
+	kernel := filepath.Join(dir, "kernel") // a file of 4096 bytes, says stat
+	require.NoError(t, os.Symlink("/sys/kernel/uevent_seqnum", kernel))
 	pipe := filepath.Join(dir, "pipe")
 	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
 	t.Chdir(dir)
 	for _, path := range []string{
-		"", "good.pem", "./good.pem", dir, pipe, "/dev/null", "/dev/zero", "/proc/self/environ", "/proc/kmsg", filepath.Join(dir, "none"), good + "\x00",
+		"", "good.pem", "./good.pem", dir, pipe, "/dev/null", "/dev/zero", "/proc/self/environ", "/proc/kmsg", "/sys/kernel/uevent_seqnum", kernel, filepath.Join(dir, "none"), good + "\x00",
 		file(t, filepath.Join(dir, "open.pem"), "x", 0o666), file(t, filepath.Join(dir, "empty.pem"), "", 0o644),
 		file(t, filepath.Join(dir, "long.pem"), strings.Repeat("x", maxTrustedBytes+1), 0o644),
 	} {
