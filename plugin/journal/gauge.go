@@ -108,13 +108,17 @@ func wheelOf(span time.Duration) (wheel, bool) {
 // any number of servers, and none of them slows the others.
 const mostProbes = 16
 
+// mostGauges bounds their pages. Who finds no room in so many shares the first
+// one with all the others: then more is counted for each, and never less.
+const mostGauges = 1024
+
 // gauge finds the page of a subject; used is false where it has none yet, and
 // then the page is the free one that it would have.
 func (x *index) gauge(subject hash) (page []byte, number int64, used bool, err error) {
-	many := int64(x.gaugePages)
+	many := int64(x.gaugePages) - 1
 	start := int64(binary.LittleEndian.Uint64(subject[:8]) % uint64(many))
 	for i := range min(many, mostProbes) {
-		number = x.gaugesAt() + (start+i)%many
+		number = x.gaugesAt() + 1 + (start+i)%many
 		if page, err = x.read(number); err != nil {
 			return nil, 0, false, err
 		}
@@ -125,7 +129,11 @@ func (x *index) gauge(subject hash) (page []byte, number int64, used bool, err e
 			return page, number, true, nil
 		}
 	}
-	return nil, 0, false, roomGauge
+	if x.gaugePages < mostGauges {
+		return nil, 0, false, roomGauge
+	}
+	page, err = x.read(x.gaugesAt())
+	return page, x.gaugesAt(), err == nil && count(page) != 0, err
 }
 
 // tally counts a line about a request of a subject that was claimed at a time.
@@ -142,7 +150,9 @@ func (x *index) tally(subject hash, seq uint64, at time.Time, by int) error {
 		setCount(page, 1)
 	}
 	counted := page[pageHead+hashSize:][:8]
-	if used && binary.LittleEndian.Uint64(counted) >= seq {
+	switch last := binary.LittleEndian.Uint64(counted); {
+	case !used:
+	case last > seq, last == seq && number != x.gaugesAt(): // there a line may count for two
 		return nil
 	}
 	binary.LittleEndian.PutUint64(counted, seq)

@@ -64,7 +64,7 @@ func (x *index) grown(room roomError) (*index, error) {
 			sizes.openPages *= 2
 		}
 		if room&roomGauge != 0 {
-			sizes.gaugePages *= 2
+			sizes.gaugePages = min(2*sizes.gaugePages, mostGauges)
 		}
 		if room&roomHash != 0 {
 			sizes.hashPages *= 2
@@ -152,7 +152,10 @@ func (x *index) copyGauges(bigger *index) error {
 		if count(page) == 0 || isIdle(page, now) {
 			continue
 		}
-		_, number, _, err := bigger.gauge(hash(page[pageHead:][:hashSize]))
+		number := bigger.gaugesAt()
+		if n > 0 {
+			_, number, _, err = bigger.gauge(hash(page[pageHead:][:hashSize]))
+		}
 		if err == nil {
 			err = bigger.write(page, number)
 		}

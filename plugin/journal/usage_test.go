@@ -262,3 +262,28 @@ func TestTheIndexGrowsWithItsServers(t *testing.T) {
 	usage(t, other, func(u Usage) { used, _ = u.Used(shared.Deletes, time.Hour, 1) })
 	assert.Equal(t, 2*servers, used, "what was spoilt is counted again")
 }
+
+// TestAFloodOfServersIsCountedTogether: the index stays small, and nobody is
+// counted for less than he sent.
+func TestAFloodOfServersIsCountedTogether(t *testing.T) {
+	j := open(t, newDir(t))
+	const servers = mostGauges + 200
+	for i := range servers {
+		e := deletes(fmt.Sprint(i))
+		e.Server, e.AllowDuplicate = fmt.Sprint("s", i), true
+		j.mustClaim(t, e)
+	}
+	var least, used int
+	usage(t, j, func(u Usage) {
+		assert.LessOrEqual(t, u.t.x.gaugePages, uint32(mostGauges))
+		least = 1
+		for i := range servers {
+			u.e.Server = fmt.Sprint("s", i)
+			many, _ := u.Outstanding(time.Hour, 1)
+			least = min(least, many)
+		}
+		used, _ = u.Used(shared.Deletes, time.Hour, 1)
+	})
+	assert.Equal(t, 1, least)
+	assert.Equal(t, servers, used)
+}
