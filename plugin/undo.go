@@ -54,7 +54,11 @@ func (p *Plugin) Reversals(ctx context.Context, since time.Time, wanted func(jou
 			return nil, err
 		}
 		if wanted(r) {
-			all = append(all, reversal(r, newer, planned))
+			one := reversal(r, newer, planned)
+			if one.Skipped == "" && p.servers[r.Server] == nil {
+				one = Reversal{Of: r, Skipped: "its server " + r.Server + " is not configured here: send the reverse to that yourself"}
+			}
+			all = append(all, one)
 		}
 		if c := (condition{r.Server, r.HostID, r.Slot}); r.Slot != "" && maySend(r) && newer[c].Seq == 0 {
 			newer[c] = r

@@ -101,3 +101,18 @@ func TestUndoOfWhatWasSentAfterItsRelease(t *testing.T) {
 		require.Empty(t, all[0].Skipped)
 	})
 }
+
+// TestUndoOfWhatWentElsewhere: nobody here has the connection that a request
+// brought.
+func TestUndoOfWhatWentElsewhere(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s, o := newSite(t, dir, ksctest.Options{}), newOther(t, ksctest.Options{})
+		p := s.start(t, nil, o.beside)
+		_, r := p.send(t, member(on(1, "there", "isolateHost", onParams), o.connection()))
+		require.Equal(t, shared.Submitted, r.Outcome, "%+v", r.Error)
+		all := p.isolations(t)
+		require.Len(t, all, 1)
+		require.Contains(t, all[0].Skipped, "is not configured here")
+	})
+}
