@@ -18,6 +18,7 @@ type flags struct {
 	tokens, vservers, deny                                          []string
 	locked                                                          bool
 	clockSkew, latency, mischiefDelay                               time.Duration
+	task                                                            ksctest.TaskOptions
 	seed                                                            uint64
 }
 
@@ -49,7 +50,8 @@ func command(stdout io.Writer) *cobra.Command {
 	f := &flags{}
 	cmd := &cobra.Command{
 		Use: "ksc-emulator --user U --password P [flags]", Short: "An emulated Kaspersky Security Center on loopback",
-		Long: long + "\n\nMischief, and the sin of a client that each brings to light:\n" + knobs(), Example: example,
+		Long: long + "\n\nMischief, and the sin of a client that each brings to light:\n" + knobs(ksctest.Knobs()) +
+			"\n\nOddities of console tasks, and the sin that each brings to light:\n" + knobs(ksctest.TaskOddities()), Example: example,
 		Args: cobra.NoArgs, SilenceErrors: true, SilenceUsage: true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		RunE:              func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), f, stdout) },
@@ -77,6 +79,12 @@ func (f *flags) bind(cmd *cobra.Command) {
 	set.StringVar(&f.stateIn, "state-in", "", "JSON `file` with what the server holds at the start")
 	set.StringVar(&f.stateOut, "state-out", "", "JSON `file` that gets what the server holds at the end")
 	set.StringVar(&f.console, "console", "on", "is a service console connected: `on|off`")
+	set.DurationVar(&f.task.Delay, "task-delay", 200*time.Millisecond, "`duration` from an incident to its console task, to its start and to its end")
+	set.StringVar(&f.task.Outcome, "task-outcome", "ok", "how console tasks end: `ok|warning|fail|never`")
+	set.IntVar(&f.task.Limit, "task-limit", 100, "`number` of responses' console tasks, above which the oldest goes")
+	set.StringVar(&f.task.Kind, "task-kind", "group", "what console tasks are: `group|global|local`")
+	set.StringVar(&f.task.After, "task-after", "update", "the call that the console waits for: `update|add`")
+	set.StringSliceVar(&f.task.Oddities, "task-oddity", nil, "`name` of what is odd about console tasks, see above; may be repeated")
 	set.DurationVar(&f.clockSkew, "clock-skew", 0, "`duration` by which the server's clock is fast, or slow if negative")
 	set.DurationVar(&f.latency, "latency", 0, "`duration` that passes before each answer")
 	set.StringVar(&f.mischief, "mischief", "", "`name[@Class.Method][=probability],...`, see above")
@@ -89,9 +97,9 @@ func (f *flags) bind(cmd *cobra.Command) {
 	}
 }
 
-func knobs() string {
+func knobs(list []ksctest.Knob) string {
 	var b strings.Builder
-	for _, k := range ksctest.Knobs() {
+	for _, k := range list {
 		fmt.Fprintf(&b, "  %-18s %s\n", k.Name, k.Sin)
 	}
 	return strings.TrimRight(b.String(), "\n")
@@ -111,9 +119,12 @@ func (f *flags) options() (o ksctest.Options, err error) {
 	if f.latency < 0 || f.mischiefDelay < 0 {
 		return o, fail(exitUsage, "--latency and --mischief-delay cannot be negative")
 	}
+	if f.task.Delay <= 0 || f.task.Limit <= 0 {
+		return o, fail(exitUsage, "--task-delay and --task-limit must be above 0")
+	}
 	o = ksctest.Options{
 		User: f.user, Password: f.password, SecondFactor: f.secondFactor, Locked: f.locked, Tokens: f.tokens,
-		VServers: f.vservers, Denied: f.deny, ConsoleOff: f.console == "off",
+		VServers: f.vservers, Denied: f.deny, ConsoleOff: f.console == "off", Tasks: f.task,
 		ClockSkew: f.clockSkew, Latency: f.latency, MischiefDelay: f.mischiefDelay, Seed: f.seed,
 	}
 	if f.identity != "" {

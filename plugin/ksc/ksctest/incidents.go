@@ -51,6 +51,7 @@ func addIncident(c *call) (answer, error) {
 	c.lastID++
 	n.ID = c.lastID
 	c.incidents[n.ID] = n
+	c.awaken(afterAdd, n)
 	return answer{"PxgRetVal": n.ID}, nil
 }
 
@@ -78,6 +79,7 @@ func updateIncident(c *call) (answer, error) {
 		return nil, notPermitted("change of KLHST_WKS_HOSTNAME")
 	}
 	*old = changed
+	c.awaken(afterUpdate, old)
 	return answer{}, nil
 }
 

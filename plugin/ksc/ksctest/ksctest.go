@@ -45,6 +45,8 @@ type Options struct {
 	Denied []string
 	// ConsoleOff means that no service console is connected.
 	ConsoleOff bool
+	// Tasks say what the console makes of incidents.
+	Tasks TaskOptions
 	// ServerVersion is told by GetStaticInfo; "15.2.0.0" when empty.
 	ServerVersion string
 	// AsyncDelay is how long an asynchronous search takes.
@@ -95,5 +97,5 @@ func (o *Options) check() error {
 	if o.MischiefDelay == 0 {
 		o.MischiefDelay = defaultMischiefDelay
 	}
-	return nil
+	return o.Tasks.check()
 }

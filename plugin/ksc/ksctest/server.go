@@ -47,7 +47,10 @@ type Server struct {
 	products   map[string]row
 	incidents  map[int64]*Incident
 	lastID     int64
-	tasks      []ConsoleTask
+	tasks      []*consoleTask // by age
+	pending    []pendingTask  // by rising time
+	woken      map[int64]bool // incidents that the console knows of
+	lastTask   int64
 	results    map[string]*resultSet
 	actions    map[string]*action
 	swept      time.Time
@@ -78,7 +81,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		opts: o, password: o.Password, seed: o.Seed, table: methods(), done: make(chan struct{}),
 		sessions: map[string]*session{}, tokens: map[string]time.Time{}, incidents: map[int64]*Incident{},
-		results: map[string]*resultSet{}, actions: map[string]*action{}, products: map[string]row{},
+		results: map[string]*resultSet{}, actions: map[string]*action{}, products: map[string]row{}, woken: map[int64]bool{},
 		swapped: sync.OnceValues(newCertificate),
 	}
 	for s.seed == 0 {

@@ -9,17 +9,10 @@ import (
 
 // State is what the server holds and a restart would keep. Sessions and logins it would not.
 type State struct {
-	Incidents    []Incident    `json:"incidents"` // by rising id
-	ConsoleTasks []ConsoleTask `json:"consoleTasks"`
+	Incidents    []Incident    `json:"incidents"`    // by rising id
+	ConsoleTasks []ConsoleTask `json:"consoleTasks"` // by age; what the console has still to make is lost at a restart, which is judgement
 	// LastIncident is the highest id ever given, where its incident is deleted: no id is given twice, which is judgement.
 	LastIncident int64 `json:"lastIncident,omitempty"`
-}
-
-// ConsoleTask is the object that a console makes of an incident. This build makes none; it keeps what State brought.
-type ConsoleTask struct {
-	ID   string `json:"TASK_UNIQUE_ID"`
-	Name string `json:"DisplayName"`
-	Host string `json:"KLHST_WKS_HOSTNAME"`
 }
 
 func (s *Server) loadState(st *State) error {
@@ -40,8 +33,7 @@ func (s *Server) loadState(st *State) error {
 		return fmt.Errorf("state: the last incident's id %d is outside 0 to %d", st.LastIncident, math.MaxInt32)
 	}
 	s.lastID = max(s.lastID, st.LastIncident)
-	s.tasks = slices.Clone(st.ConsoleTasks)
-	return nil
+	return s.loadTasks(st.ConsoleTasks)
 }
 
 // State gives a copy of what the server holds now. Neither list is ever nil. After Close it holds every incident that was
@@ -49,7 +41,7 @@ func (s *Server) loadState(st *State) error {
 func (s *Server) State() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := State{Incidents: []Incident{}, ConsoleTasks: append([]ConsoleTask{}, s.tasks...)}
+	st := State{Incidents: []Incident{}, ConsoleTasks: s.consoleTasks()}
 	for _, id := range slices.Sorted(maps.Keys(s.incidents)) {
 		st.Incidents = append(st.Incidents, *s.incidents[id])
 	}
