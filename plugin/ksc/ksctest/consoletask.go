@@ -68,11 +68,13 @@ func (s *Server) awaken(call string, n *Incident) {
 		return
 	}
 	s.woken[n.ID] = true
+	s.advance() // what is older comes first
 	now := s.now()
 	if s.opts.Tasks.odd(oddForged) {
 		s.tasks = append(s.tasks, &consoleTask{
 			ConsoleTask: s.describe(n, r, now, true), created: now, started: now, finished: now, outcome: stateCompleted,
 		})
+		s.rotate()
 	}
 	s.pending = append(s.pending, pendingTask{n.ID, now.Add(s.opts.Tasks.Delay)})
 }
@@ -206,7 +208,7 @@ func (s *Server) loadTasks(tasks []ConsoleTask) error {
 		if t.Kind != "" && t.Kind != kindGroup && t.Kind != kindGlobal && t.Kind != kindLocal {
 			return fmt.Errorf("state: console task %s is of no kind %q", t.ID, t.Kind)
 		}
-		seen[t.ID] = true
+		seen[t.ID], s.woken[t.Incident] = true, true
 		s.lastTask = max(s.lastTask, id)
 		s.tasks = append(s.tasks, &consoleTask{ConsoleTask: t})
 	}

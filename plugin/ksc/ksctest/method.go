@@ -17,6 +17,10 @@ func methods() map[string]method {
 		serverMethods(),
 		consoleMethods(),
 		limitMethods(),
+		taskMethods(),
+		taskStatusMethods(),
+		hostTaskMethods(),
+		eventMethods(),
 	} {
 		maps.Copy(table, class)
 	}

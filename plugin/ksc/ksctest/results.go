@@ -11,9 +11,12 @@ import (
 // longestLife is the highest lMaxLifeTime (KSCAPI a00483); more is refused here, which is judgement.
 const longestLife = 7200
 
-// resultSet is what a search found, read through ChunkAccessor. It dies so long after its last use, at Release, or with
-// the session or connection that made it.
+// resultSet is what a search found, read through ChunkAccessor or what its kind names. It dies so long after its last use,
+// at its release, or with the session or connection that made it.
 type resultSet struct {
+	kind  string // the call that gives it back
+	host  string // whose console tasks it lists
+	next  int    // the row that an iterator gives next
 	owner string
 	rows  []row
 	life  time.Duration
@@ -23,26 +26,22 @@ type resultSet struct {
 func chunkMethods() map[string]method {
 	id := arg{"strAccessor", kindText, must}
 	return map[string]method{
-		"ChunkAccessor.GetItemsCount": {[]arg{id}, getItemsCount},
+		"ChunkAccessor.GetItemsCount": {[]arg{id}, countSet(setChunk, "strAccessor")},
 		"ChunkAccessor.GetItemsChunk": {[]arg{id, {"nStart", kindInt, must}, {"nCount", kindInt, must}}, getItemsChunk},
-		"ChunkAccessor.Release":       {[]arg{id}, releaseItems},
+		"ChunkAccessor.Release":       {[]arg{id}, releaseSet(setChunk, "strAccessor")},
 	}
 }
 
-// keep stores a result set and gives its accessor.
-func (c *call) keep(rows []row, seconds int64) string {
-	c.sweep()
-	life := time.Duration(seconds) * time.Second
-	id := c.newID()
-	c.results[id] = &resultSet{owner: c.owner, rows: rows, life: life, until: time.Now().Add(life)}
-	return id
-}
+// keep stores what a search found and gives its accessor.
+func (c *call) keep(rows []row, seconds int64) string { return c.keepAs(setChunk, rows, seconds) }
 
 // life reads lMaxLifeTime; absent or 0 means the longest, which is judgement.
-func (c *call) life() (int64, error) {
-	switch n := c.number("lMaxLifeTime"); {
+func (c *call) life() (int64, error) { return c.lifeOf("lMaxLifeTime") }
+
+func (c *call) lifeOf(argument string) (int64, error) {
+	switch n := c.number(argument); {
 	case n < 0 || n > longestLife:
-		return 0, badFormat("lMaxLifeTime is outside 0 to %d seconds", longestLife)
+		return 0, badFormat("%s is outside 0 to %d seconds", argument, longestLife)
 	case n == 0:
 		return longestLife, nil
 	default:
@@ -50,30 +49,8 @@ func (c *call) life() (int64, error) {
 	}
 }
 
-func (c *call) accessor() (*resultSet, error) {
-	id := c.text("strAccessor")
-	set := c.results[id]
-	if set == nil || set.owner != c.owner {
-		return nil, notFound("accessor " + id)
-	}
-	if time.Now().After(set.until) {
-		delete(c.results, id)
-		return nil, notFound("accessor " + id)
-	}
-	set.until = time.Now().Add(set.life)
-	return set, nil
-}
-
-func getItemsCount(c *call) (answer, error) {
-	set, err := c.accessor()
-	if err != nil {
-		return nil, err
-	}
-	return answer{"PxgRetVal": len(set.rows)}, nil
-}
-
 func getItemsChunk(c *call) (answer, error) {
-	set, err := c.accessor()
+	set, err := c.set(setChunk, "strAccessor")
 	if err != nil {
 		return nil, err
 	}
@@ -88,14 +65,6 @@ func getItemsChunk(c *call) (answer, error) {
 		items = append(items, wrap("params", r))
 	}
 	return answer{"pChunk": row{"KLCSP_ITERATOR_ARRAY": items}, "PxgRetVal": len(items)}, nil
-}
-
-func releaseItems(c *call) (answer, error) {
-	if _, err := c.accessor(); err != nil {
-		return nil, err
-	}
-	delete(c.results, c.text("strAccessor"))
-	return answer{}, nil
 }
 
 // forget drops what its owner took along.

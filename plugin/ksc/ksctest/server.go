@@ -52,6 +52,7 @@ type Server struct {
 	woken      map[int64]bool // incidents that the console knows of
 	lastTask   int64
 	results    map[string]*resultSet
+	unreleased map[string]int // result sets by kind
 	actions    map[string]*action
 	swept      time.Time
 	calls      callLog
@@ -81,7 +82,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		opts: o, password: o.Password, seed: o.Seed, table: methods(), done: make(chan struct{}),
 		sessions: map[string]*session{}, tokens: map[string]time.Time{}, incidents: map[int64]*Incident{},
-		results: map[string]*resultSet{}, actions: map[string]*action{}, products: map[string]row{}, woken: map[int64]bool{},
+		results: map[string]*resultSet{}, actions: map[string]*action{}, unreleased: map[string]int{}, products: map[string]row{}, woken: map[int64]bool{},
 		swapped: sync.OnceValues(newCertificate),
 	}
 	for s.seed == 0 {

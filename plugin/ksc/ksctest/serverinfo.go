@@ -14,14 +14,19 @@ func serverMethods() map[string]method {
 }
 
 func getStaticInfo(c *call) (answer, error) {
-	first, _, _ := strings.Cut(c.opts.ServerVersion, ".")
-	major, _ := strconv.Atoi(first)
 	return answer{"PxgRetVal": pick(row{
 		"KLADMSRV_IS_VIRTUAL": false, "KLADMSRV_VSID": 0, "KLADMSRV_GRP_ROOT": 0, "KLADMSRV_USERID": 1,
-		"KLADMSRV_SERVER_VERSION_ID": major, "KLADMSRV_PRODUCT_FULL_VERSION": c.opts.ServerVersion,
+		"KLADMSRV_SERVER_VERSION_ID": c.major(), "KLADMSRV_PRODUCT_FULL_VERSION": c.opts.ServerVersion,
 		"KLADMSRV_PRODUCT_VERSION": c.opts.ServerVersion, "KLADMSRV_PRODUCT_NAME": "Kaspersky Security Center (emulated)",
 		"KLADMSRV_SERVER_HOSTNAME": "ksc.example",
 	}, c.names("pValues"))}, nil
+}
+
+// major is the first number of the server's version, 0 where there is none.
+func (s *Server) major() int {
+	first, _, _ := strings.Cut(s.opts.ServerVersion, ".")
+	n, _ := strconv.Atoi(first)
+	return n
 }
 
 // getRunTimeInfo knows no values: their names are not documented.
