@@ -15,7 +15,7 @@ type flags struct {
 	listen, readyFile, certOut, identity, record, stateIn, stateOut string
 	user, password, secondFactor, inventory, console                string
 	mischief                                                        string
-	tokens, vservers, deny                                          []string
+	tokens, vservers, deny, absent                                  []string
 	locked                                                          bool
 	clockSkew, latency, mischiefDelay                               time.Duration
 	task                                                            ksctest.TaskOptions
@@ -33,8 +33,12 @@ const example = `  # A server that loses every second answer to AddIncident afte
 const long = `An emulated Kaspersky Security Center on a loopback address, for demonstrations and for testing clients.
 
 It serves the OpenAPI over TLS: log in by connection (/api/v1.0/login), by session (Session.StartSession) or with
-credentials on each call; incidents, hosts, server information and consoles can be asked for. Without --inventory every
-host id is known and no host name is. It runs until SIGTERM or SIGINT, then writes --state-out.
+credentials on each call; incidents, hosts, server information, consoles and console tasks can be asked for. Without
+--inventory every host id is known and no host name is. It runs until SIGTERM or SIGINT, then writes --state-out.
+
+With the console on, an incident whose body asks for a response becomes a console task after --task-delay: scheduled, then
+running, then what --task-outcome says, each for --task-delay. It waits for a host whose status lacks bit 8. After 30 days it
+is gone.
 
 The record, and nothing else, holds passwords and tokens as clients sent them. It and the state, which holds what
 incidents say, are readable by their owner only.
@@ -73,7 +77,8 @@ func (f *flags) bind(cmd *cobra.Command) {
 	set.BoolVar(&f.locked, "locked", false, "the account is blocked")
 	set.StringSliceVar(&f.tokens, "token", nil, "logon `token` good for ever; may be repeated")
 	set.StringSliceVar(&f.vservers, "vserver", nil, "`name` of a virtual server; may be repeated")
-	set.StringSliceVar(&f.deny, "deny", nil, "`Class.Method` that the account has no right to; may be repeated")
+	set.StringSliceVar(&f.deny, "deny", nil, "`Class.Method` or Class.* that the account has no right to; may be repeated")
+	set.StringSliceVar(&f.absent, "absent", nil, "`Class.Method` or Class.* that the server is too old to know; may be repeated")
 	set.StringVar(&f.inventory, "inventory", "", "JSON `file` with the hosts")
 	set.StringVar(&f.record, "record", "", "`file` that gets a line of JSON per request")
 	set.StringVar(&f.stateIn, "state-in", "", "JSON `file` with what the server holds at the start")
@@ -124,7 +129,7 @@ func (f *flags) options() (o ksctest.Options, err error) {
 	}
 	o = ksctest.Options{
 		User: f.user, Password: f.password, SecondFactor: f.secondFactor, Locked: f.locked, Tokens: f.tokens,
-		VServers: f.vservers, Denied: f.deny, ConsoleOff: f.console == "off", Tasks: f.task,
+		VServers: f.vservers, Denied: f.deny, Absent: f.absent, ConsoleOff: f.console == "off", Tasks: f.task,
 		ClockSkew: f.clockSkew, Latency: f.latency, MischiefDelay: f.mischiefDelay, Seed: f.seed,
 	}
 	if f.identity != "" {

@@ -36,6 +36,7 @@ const (
 // consoleTask is one with its course. Nothing runs: where it stands is worked out when somebody looks.
 type consoleTask struct {
 	ConsoleTask
+	born                       time.Time // its age counts from here; zero where State tells none
 	created, started, finished time.Time // zero: not in its future either
 	outcome                    int64
 }
@@ -72,7 +73,7 @@ func (s *Server) awaken(call string, n *Incident) {
 	now := s.now()
 	if s.opts.Tasks.odd(oddForged) {
 		s.tasks = append(s.tasks, &consoleTask{
-			ConsoleTask: s.describe(n, r, now, true), created: now, started: now, finished: now, outcome: stateCompleted,
+			ConsoleTask: s.describe(n, r, now, true), born: now, created: now, started: now, finished: now, outcome: stateCompleted,
 		})
 		s.rotate()
 	}
@@ -86,6 +87,9 @@ func (s *Server) advance() {
 		s.make(s.pending[0])
 		s.pending = s.pending[1:]
 	}
+	s.tasks = slices.DeleteFunc(s.tasks, func(t *consoleTask) bool {
+		return t.isResponse() && !t.born.IsZero() && !now.Before(t.born.Add(taskLife))
+	})
 	for _, t := range s.tasks {
 		if t.created.IsZero() {
 			continue // of State: it stands where it stood
@@ -110,7 +114,7 @@ func (s *Server) make(p pendingTask) {
 		return
 	}
 	o := s.opts.Tasks
-	t := &consoleTask{ConsoleTask: s.describe(n, r, p.due, false), created: p.due}
+	t := &consoleTask{ConsoleTask: s.describe(n, r, p.due, false), born: p.due, created: p.due}
 	if s.away(n.Host) {
 		t.State = statePending
 	} else {
@@ -124,11 +128,18 @@ func (s *Server) make(p pendingTask) {
 	s.rotate()
 }
 
+// taskLife is how long a response's console task is kept, finished or not (KUMA page 300229).
+const taskLife = 30 * 24 * time.Hour
+
+func (t *consoleTask) isResponse() bool {
+	return strings.HasPrefix(strings.ToLower(t.Name), "[response]")
+}
+
 // rotate keeps the newest responses. Console tasks of other names are not counted.
 func (s *Server) rotate() {
 	count := 0
 	for i := len(s.tasks) - 1; i >= 0; i-- {
-		if !strings.HasPrefix(strings.ToLower(s.tasks[i].Name), "[response]") {
+		if !s.tasks[i].isResponse() {
 			continue
 		}
 		if count++; count > s.opts.Tasks.Limit {
@@ -157,43 +168,6 @@ func (s *Server) describe(n *Incident, r response, at time.Time, forged bool) Co
 	return t
 }
 
-// truncatedAt is where the oddity cuts names, in characters.
-const truncatedAt = 40
-
-// name gives "[Response][<area>] <task> - <date> <time> - <id>" (help page). The forms of date and time, that they are UTC,
-// and what the id is are not confirmed.
-func (o *TaskOptions) name(r response, t ConsoleTask, at time.Time) string {
-	form := "2006-01-02 15:04:05"
-	if o.odd(oddMinute) {
-		form = "2006-01-02 15:04"
-	}
-	name := fmt.Sprintf("[Response][%s] %s - %s", r.Area, r.Task, at.Format(form))
-	switch {
-	case o.odd(oddNoID):
-	case o.odd(oddIncidentID):
-		name += fmt.Sprintf(" - %d", t.Incident)
-	default:
-		name += " - " + t.ID
-	}
-	switch {
-	case o.odd(oddUpper):
-		name = strings.ToUpper(name)
-	case o.odd(oddLower):
-		name = strings.ToLower(name)
-	}
-	if o.odd(oddTruncated) {
-		name = firstRunes(name, truncatedAt)
-	}
-	return name
-}
-
-func firstRunes(text string, n int) string {
-	if runes := []rune(text); len(runes) > n {
-		return string(runes[:n])
-	}
-	return text
-}
-
 // loadTasks takes the console tasks of a state over: they stand where they stood.
 func (s *Server) loadTasks(tasks []ConsoleTask) error {
 	seen := map[string]bool{}
@@ -202,7 +176,8 @@ func (s *Server) loadTasks(tasks []ConsoleTask) error {
 		if err != nil || id <= 0 || seen[t.ID] {
 			return fmt.Errorf("state: console task id %q is no number above 0 or there twice", t.ID)
 		}
-		if _, ok := parseTime(t.Created); !ok && t.Created != "" {
+		born, ok := parseTime(t.Created)
+		if !ok && t.Created != "" {
 			return fmt.Errorf("state: console task %s needs a date like %s, or none", t.ID, timeForm)
 		}
 		if t.Kind != "" && t.Kind != kindGroup && t.Kind != kindGlobal && t.Kind != kindLocal {
@@ -210,9 +185,23 @@ func (s *Server) loadTasks(tasks []ConsoleTask) error {
 		}
 		seen[t.ID], s.woken[t.Incident] = true, true
 		s.lastTask = max(s.lastTask, id)
-		s.tasks = append(s.tasks, &consoleTask{ConsoleTask: t})
+		s.tasks = append(s.tasks, &consoleTask{ConsoleTask: t, born: born})
 	}
 	return nil
+}
+
+// PutConsoleTask adds one as a console user would, now, and gives its id: the next free one, whatever t says. It stays in the
+// state that t says.
+func (s *Server) PutConsoleTask(t ConsoleTask) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.advance()
+	now := s.now()
+	s.lastTask++
+	t.ID, t.Created, t.Forged = strconv.FormatInt(s.lastTask, 10), now.Format(timeForm), true
+	s.tasks = append(s.tasks, &consoleTask{ConsoleTask: t, born: now})
+	s.rotate()
+	return t.ID
 }
 
 // consoleTasks are copies, by age.

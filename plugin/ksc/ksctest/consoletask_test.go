@@ -3,6 +3,7 @@ package ksctest
 import (
 	"encoding/json"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -178,4 +179,67 @@ func TestTaskOptionsThatCannotBe(t *testing.T) {
 		_, err := New(Options{User: user, Password: password, State: &State{ConsoleTasks: tasks}})
 		assert.ErrorIs(t, err, ErrContent, "%+v", tasks)
 	}
+}
+
+// TestAConsoleTaskLivesThirtyDays, whether or not it is finished, and also when it was there before a restart.
+func TestAConsoleTaskLivesThirtyDays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		old := State{ConsoleTasks: []ConsoleTask{
+			{ID: "1", Name: "[response][x] y", Host: "a", Created: "1999-12-31T00:00:00Z"}, {ID: "2", Name: "Update", Host: "a", Created: "1999-01-01T00:00:00Z"},
+		}}
+		s := start(t, Options{State: &old, Tasks: TaskOptions{Outcome: "never"}})
+		newClient(t, s).respond(t, someHost)
+		ids := func() (out []string) {
+			for _, task := range s.State().ConsoleTasks {
+				out = append(out, task.ID)
+			}
+			return out
+		}
+		time.Sleep(29*24*time.Hour - time.Second)
+		assert.Equal(t, []string{"1", "2", "3"}, ids())
+		time.Sleep(time.Second)
+		assert.Equal(t, []string{"2", "3"}, ids())
+		time.Sleep(24 * time.Hour)
+		assert.Equal(t, []string{"2", "3"}, ids())
+		time.Sleep(defaultTaskDelay)
+		assert.Equal(t, []string{"2"}, ids())
+	})
+}
+
+// TestAConsoleTaskPutByHand looks like one of the console's own to a client.
+func TestAConsoleTaskPutByHand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, Options{Tasks: TaskOptions{Limit: 1}})
+		newClient(t, s).respond(t, "a")
+		time.Sleep(time.Hour)
+		id := s.PutConsoleTask(ConsoleTask{ID: "1", Name: "[Response][Kuma] getFile", Host: "a", State: stateFailed})
+		assert.Equal(t, []ConsoleTask{{
+			ID: "2", Name: "[Response][Kuma] getFile", Host: "a", State: stateFailed, Created: "2000-01-01T01:00:00Z", Forged: true,
+		}}, s.State().ConsoleTasks, "and it takes the place of an older one")
+		assert.Equal(t, "2", id)
+	})
+}
+
+// TestConsoleTasksFromSeveralClients, for the race detector and for the sake of their ids.
+func TestConsoleTasksFromSeveralClients(t *testing.T) {
+	s := start(t, Options{Tasks: TaskOptions{Delay: time.Nanosecond}})
+	var work sync.WaitGroup
+	for range 4 {
+		c := newClient(t, s)
+		work.Go(func() {
+			for range 10 {
+				c.respond(t, someHost)
+				s.State()
+			}
+		})
+	}
+	work.Wait()
+	tasks := s.State().ConsoleTasks
+	require.Len(t, tasks, 40)
+	seen := map[int64]bool{}
+	for i, task := range tasks {
+		assert.Equal(t, itoa(i+1), task.ID)
+		seen[task.Incident] = true
+	}
+	assert.Len(t, seen, 40)
 }

@@ -18,6 +18,9 @@ func TestOptionsThatCannotBe(t *testing.T) {
 		"negative latency":   {User: "u", Password: "p", Latency: -1},
 		"TLS 1.1":            {User: "u", Password: "p", MaxTLS: 0x0302},
 		"a method not there": {User: "u", Password: "p", Denied: []string{"HostGroup.NoSuch"}},
+		"a class not there":  {User: "u", Password: "p", Denied: []string{"Task.*"}},
+		"nothing to absent":  {User: "u", Password: "p", Absent: []string{"Tasks"}},
+		"mischief to absent": {User: "u", Password: "p", Absent: []string{"Tasks.*"}, Mischief: map[string]float64{"html@Tasks.GetTask": 1}},
 	} {
 		_, err := New(o)
 		require.Error(t, err, why)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -142,22 +141,13 @@ func (s *Server) invoke(name string, c *call, args map[string]any) (a answer, er
 	if !ok {
 		return nil, noCall(name)
 	}
-	if slices.Contains(s.opts.Denied, name) {
+	if names(s.opts.Denied, name) {
 		return nil, denied(name)
 	}
 	if c.args, err = bind(m, args); err != nil {
 		return nil, err
 	}
 	return m.do(c)
-}
-
-func (s *Server) checkDenied() error {
-	for _, name := range s.opts.Denied {
-		if _, ok := s.table[name]; !ok {
-			return fmt.Errorf("ksctest: there is no method %q to deny", name)
-		}
-	}
-	return nil
 }
 
 // transport checks what comes before the method. Save for POST and the content type (KSCAPI main page) the answers are

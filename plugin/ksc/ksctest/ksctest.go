@@ -41,8 +41,12 @@ type Options struct {
 
 	// Inventory holds the hosts. nil means that every host id is known, and that no name is.
 	Inventory []Host
-	// Denied are methods ("HostGroup.AddIncident") answered with KLSTD 1184. One that this server does not know is refused.
+	// Denied are methods ("HostGroup.AddIncident") or classes ("Tasks.*") answered with KLSTD 1184. One that this server
+	// does not know is refused.
 	Denied []string
+	// Absent are methods or classes answered with KLCONN 1194, as by a server older than they are; Limits.IsMethodPresent
+	// denies them. One that this server does not know is refused.
+	Absent []string
 	// ConsoleOff means that no service console is connected.
 	ConsoleOff bool
 	// Tasks say what the console makes of incidents.

@@ -90,7 +90,7 @@ func New(o Options) (*Server, error) {
 		cryptorand.Read(b[:]) //nolint:errcheck // documented never to fail
 		s.seed = binary.LittleEndian.Uint64(b[:])
 	}
-	if err := errors.Join(s.SetMischief(o.Mischief), s.checkDenied(), s.loadCertificate()); err != nil {
+	if err := errors.Join(s.checkRights(), s.SetMischief(o.Mischief), s.loadCertificate()); err != nil {
 		return nil, err
 	}
 	if err := errors.Join(s.loadHosts(o.Inventory), s.loadState(o.State)); err != nil {
