@@ -114,6 +114,7 @@ func (s *Server) make(p pendingTask) {
 		return
 	}
 	o := s.opts.Tasks
+	n.Handled = n.Handled || o.odd(oddHandled)
 	t := &consoleTask{ConsoleTask: s.describe(n, r, p.due, false), born: p.due, created: p.due}
 	if s.away(n.Host) {
 		t.State = statePending

@@ -110,6 +110,8 @@ func TestNamesOfConsoleTasks(t *testing.T) {
 		"truncated":   "[Response][Kuma] getFile - 2000-01-01 00",
 		"minute":      "[Response][Kuma] getFile - 2000-01-01 00:00 - 2",
 		"no-id":       "[Response][Kuma] getFile - 2000-01-01 00:00:00",
+		"local-time":  "[Response][Kuma] getFile - 2000-01-01 03:00:00 - 2",
+		"handled":     "[Response][Kuma] getFile - 2000-01-01 00:00:00 - 2",
 		"incident-id": "[Response][Kuma] getFile - 2000-01-01 00:00:00 - 3",
 	} {
 		t.Run(oddity, func(t *testing.T) {

@@ -92,7 +92,9 @@ func deleteIncident(c *call) (answer, error) {
 	return answer{}, nil
 }
 
+// incident is the one to change; the console has acted on it before, where it was due.
 func (c *call) incident() (*Incident, error) {
+	c.advance()
 	if n := c.incidents[c.number("nId")]; n != nil {
 		return n, nil
 	}
@@ -167,6 +169,7 @@ func findIncidents(c *call) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.advance() // the console may handle some
 	var rows []row
 	for _, id := range slices.Sorted(maps.Keys(c.incidents)) {
 		n := c.incidents[id]

@@ -41,7 +41,7 @@ func (s *Server) loadState(st *State) error {
 func (s *Server) State() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := State{Incidents: []Incident{}, ConsoleTasks: s.consoleTasks()}
+	st := State{Incidents: []Incident{}, ConsoleTasks: s.consoleTasks()} // which may handle an incident
 	for _, id := range slices.Sorted(maps.Keys(s.incidents)) {
 		st.Incidents = append(st.Incidents, *s.incidents[id])
 	}

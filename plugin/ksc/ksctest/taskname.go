@@ -16,6 +16,9 @@ func (o *TaskOptions) name(r response, t ConsoleTask, at time.Time) string {
 	if o.odd(oddMinute) {
 		form = "2006-01-02 15:04"
 	}
+	if o.odd(oddLocalTime) {
+		at = at.In(time.FixedZone("", 3*60*60))
+	}
 	name := fmt.Sprintf("[Response][%s] %s - %s", r.Area, r.Task, at.Format(form))
 	switch {
 	case o.odd(oddNoID):

@@ -47,6 +47,8 @@ const (
 	oddIncidentID = "incident-id"
 	oddOffline    = "offline"
 	oddForged     = "forged"
+	oddLocalTime  = "local-time"
+	oddHandled    = "handled"
 )
 
 // TaskOddities lists what may be odd about console tasks, each with the sin of a client that it brings to light.
@@ -60,6 +62,8 @@ func TaskOddities() []Knob {
 		{oddIncidentID, "takes the id in the name for the console task's own (it is the incident's)"},
 		{oddOffline, "waits for ever for a host that is away (no host takes its console task)"},
 		{oddForged, "takes any console task of the right name for its own (a console user makes another, completed, just before)"},
+		{oddLocalTime, "reads the time in names as UTC (it is three hours ahead)"},
+		{oddHandled, "takes KLINCDT_IS_HANDLED for a success (it is set when the console task is made, whatever comes of it)"},
 	}
 }
 

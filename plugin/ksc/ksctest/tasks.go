@@ -1,6 +1,9 @@
 package ksctest
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // taskMethods find console tasks of groups and global ones. Those of a single host are HostTasks' alone: to this class they
 // are unknown, which is judgement.
@@ -39,14 +42,12 @@ func taskFilterArgs() []arg {
 
 const taskProduct = "KES"
 
-// taskVersion is the version of KES on the host, as far as the inventory knows it.
+// taskVersion is the version of KES on the host, as far as the inventory knows it; of several the one that sorts last.
 func (s *Server) taskVersion(host string) string {
 	if kes, ok := s.products[host][taskProduct]; ok {
 		_, versions := unwrap(kes)
-		if m, ok := versions.(row); ok {
-			for version := range m {
-				return version
-			}
+		if m, ok := versions.(row); ok && len(m) > 0 {
+			return slices.Max(slices.Collect(maps.Keys(m)))
 		}
 	}
 	return "12.9.0.0"
