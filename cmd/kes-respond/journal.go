@@ -104,15 +104,33 @@ func since(text string, now time.Time) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%q is neither a time ago, such as 24h, nor a date, such as 2026-11-20 or 2026-11-20T08:00:00Z", text)
 }
 
-// wants says whether a request is one that the flags ask for.
-func (f journalFlags) wants(r journal.Record, from time.Time) bool {
-	same := func(o *once, values ...string) bool { return !o.set || slices.Contains(values, o.value) }
-	host := !f.host.set || r.HostID == f.host.value || strings.EqualFold(r.HostName, f.host.value) || strings.EqualFold(r.Target, f.host.value)
-	return host && !r.At.Before(from) && same(f.effect, words(r.Effects...)...) && same(f.outcome, string(r.Outcome)) &&
-		same(f.server, r.Server) && same(f.user, r.Actor, r.User)
+// notEmpty refuses a flag that stands there without a value: a field that is
+// missing from an event must not choose everything.
+func notEmpty(command string, flags map[string]*once) error {
+	for _, name := range slices.Sorted(maps.Keys(flags)) {
+		if o := flags[name]; o.set && o.value == "" {
+			return usage("%s: --%s is empty: a field that is missing would choose every %s", command, name, name)
+		}
+	}
+	return nil
+}
+
+// filter is what the flags choose.
+func (f journalFlags) filter() (journal.Filter, error) {
+	filter := journal.Filter{
+		Effect: shared.Effect(f.effect.value), Outcome: shared.Outcome(f.outcome.value), Host: f.host.value, Server: f.server.value, Actor: f.user.value,
+	}
+	if f.since.set {
+		filter.Since, _ = since(f.since.value, time.Now()) // checked
+	}
+	return filter, notEmpty("journal", map[string]*once{"host": f.host, "user": f.user, "server": f.server})
 }
 
 func (f journalFlags) run(ctx context.Context, s surroundings) error {
+	filter, err := f.filter()
+	if err != nil {
+		return err
+	}
 	l, dir, err := f.settings.ledger(s)
 	if err != nil {
 		return err
@@ -124,28 +142,24 @@ func (f journalFlags) run(ctx context.Context, s surroundings) error {
 	if f.limit.set {
 		limit, _ = strconv.Atoi(f.limit.value) // checked
 	}
-	var from time.Time
-	if f.since.set {
-		from, _ = since(f.since.value, time.Now()) // checked
-	}
-	j, records, err := f.records(ctx, l, from)
+	j, records, err := f.records(ctx, l, filter)
 	if err != nil {
 		return ledgerError(err)
 	}
 	defer j.Close()
-	return f.list(s, records, from, limit)
+	return f.list(s, records, filter, limit)
 }
 
 // records opens the ledger and gives its requests in the order of the list.
 // Which of them run only a process can tell that takes its turn at the ledger,
 // so that what is open is not read beside the writers as the rest is.
-func (f journalFlags) records(ctx context.Context, l ledger, from time.Time) (*journal.Journal, iter.Seq2[journal.Record, error], error) {
+func (f journalFlags) records(ctx context.Context, l ledger, filter journal.Filter) (*journal.Journal, iter.Seq2[journal.Record, error], error) {
 	if f.open.value != "true" {
 		j, err := l.read(ctx)
 		if err != nil {
 			return nil, nil, err
 		}
-		return j, j.Records(ctx, journal.Filter{Since: from}), nil
+		return j, j.Records(ctx, filter), nil
 	}
 	j, err := l.open(ctx)
 	if err != nil {
@@ -166,7 +180,7 @@ func (f journalFlags) records(ctx context.Context, l ledger, from time.Time) (*j
 
 // list shows the requests that are wanted, up to limit, and says when there
 // are none, or more.
-func (f journalFlags) list(s surroundings, records iter.Seq2[journal.Record, error], from time.Time, limit int) error {
+func (f journalFlags) list(s surroundings, records iter.Seq2[journal.Record, error], filter journal.Filter, limit int) error {
 	out := bufio.NewWriter(s.out)
 	t := table{out: out, json: f.output.value == "json" || f.output.value == "" && !s.terminal}
 	more := false
@@ -174,7 +188,7 @@ func (f journalFlags) list(s surroundings, records iter.Seq2[journal.Record, err
 		if err != nil {
 			return errors.Join(ledgerError(err), t.flush())
 		}
-		if !f.wants(r, from) {
+		if !filter.Wants(r) {
 			continue
 		}
 		if more = limit > 0 && t.shown == limit; more {

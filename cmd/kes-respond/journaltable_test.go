@@ -99,17 +99,21 @@ func TestWhatTheFiltersWant(t *testing.T) {
 		"part of a name": {func(f *journalFlags) { f.host = is("PC") }, false},
 		"actor":          {func(f *journalFlags) { f.user = is("soar") }, true},
 		"user":           {func(f *journalFlags) { f.user = is("edr") }, true},
-		"other user":     {func(f *journalFlags) { f.user = is("") }, false},
+		"other user":     {func(f *journalFlags) { f.user = is("root") }, false},
 		"server":         {func(f *journalFlags) { f.server = is("east") }, true},
 		"other server":   {func(f *journalFlags) { f.server = is("west") }, false},
 		"one of two":     {func(f *journalFlags) { f.server, f.host = is("east"), is("id-2") }, false},
 	} {
 		f := all
 		one.change(&f)
-		assert.Equal(t, one.want, f.wants(r, time.Time{}), name)
+		filter, err := f.filter()
+		require.NoError(t, err)
+		assert.Equal(t, one.want, filter.Wants(r), name)
 	}
-	assert.False(t, all.wants(r, r.At.Add(time.Second)))
-	assert.True(t, all.wants(r, r.At))
+	empty := all
+	empty.host = is("")
+	_, err := empty.filter()
+	assert.ErrorContains(t, err, "--host is empty")
 }
 
 func TestSince(t *testing.T) {

@@ -62,7 +62,12 @@ Exit codes: as those of serve's requests together; 65 nothing can be taken back.
 // wanted says which requests the arguments choose, and since when.
 func (f undoFlags) wanted(args []string) (time.Time, func(journal.Record) bool, error) {
 	several := f.since.set || f.effect.set
+	if err := notEmpty("undo", map[string]*once{"host": f.host, "user": f.by, "server": f.settings.server}); err != nil {
+		return time.Time{}, nil, err
+	}
 	switch {
+	case len(args) == 1 && args[0] == "":
+		return time.Time{}, nil, usage("undo: the request's id is empty")
 	case len(args) == 1 && (several || f.host.set || f.by.set):
 		return time.Time{}, nil, usage("undo: a request's id and --since, --effect, --host or --user exclude each other")
 	case len(args) == 0 && !(f.since.set && f.effect.set):
