@@ -47,7 +47,8 @@ bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: lint
-lint: ## gofumpt, vet, staticcheck and whether the generated Go is current, at the versions pinned in .ci/
+lint: ## gofmt, gofumpt, vet, staticcheck and whether the generated Go is current, at the versions pinned in .ci/
+	@out=$$(gofmt -l .); test -z "$$out" || { echo "gofmt would change:"; echo "$$out"; exit 1; }
 	@out=$$(go tool -modfile=.ci/gofumpt.mod gofumpt -l .); test -z "$$out" || { echo "gofumpt would change:"; echo "$$out"; exit 1; }
 	go vet ./...
 	GOOS=windows go vet ./...

@@ -102,21 +102,33 @@ func openly(env []string, program string, args ...string) *exec.Cmd {
 	return cmd
 }
 
+// strangersPlace is a folder that all may look into. Nobody but root can try as
+// another user what files allow.
+func strangersPlace(t *testing.T) string {
+	t.Helper()
+	if os.Getuid() != 0 {
+		if os.Getenv("KES_RESPOND_TEST_ALL") != "" {
+			t.Fatal("this test needs root")
+		}
+		t.Skip("this test needs root; CI has it")
+	}
+	base, err := os.MkdirTemp("/tmp", "k")
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(base)) })
+	dir := filepath.Join(base, "d")
+	require.NoError(t, os.Mkdir(dir, 0o755))
+	require.NoError(t, os.Chmod(base, 0o755))
+	return dir
+}
+
 // TestAnotherUserSeesNothing: of all that the programs make, with a umask that
 // protects nothing and in folders that all may look into, another user can read
 // the emulator's address and certificate, which are for others, and no more.
 func TestAnotherUserSeesNothing(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("this test runs as root: nobody else can try as another user what files allow. CI runs it")
+	dir := strangersPlace(t)
+	for _, name := range []string{"emulator", "state", "tmp"} {
+		require.NoError(t, os.Mkdir(filepath.Join(dir, name), 0o755))
 	}
-	base, err := os.MkdirTemp("/tmp", "k")
-	require.NoError(t, err)
-	defer os.RemoveAll(base)
-	dir := filepath.Join(base, "d")
-	for _, name := range []string{"", "emulator", "state", "tmp"} {
-		require.NoError(t, os.MkdirAll(filepath.Join(dir, name), 0o755))
-	}
-	require.NoError(t, os.Chmod(base, 0o755))
 	program := build(t, "kes-respond", t.TempDir())
 	config := filepath.Join(t.TempDir(), "config.yaml")
 	require.NoError(t, os.WriteFile(config, []byte("ledger: {anchorFile: "+filepath.Join(dir, "anchor")+"}\n"), 0o600))
@@ -165,15 +177,7 @@ func TestAnotherUserSeesNothing(t *testing.T) {
 // TestTheStrangerCan do all that modes allow: else it would find nothing wrong
 // anywhere.
 func TestTheStrangerCan(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("this test runs as root: nobody else can try as another user what files allow. CI runs it")
-	}
-	base, err := os.MkdirTemp("/tmp", "k")
-	require.NoError(t, err)
-	defer os.RemoveAll(base)
-	dir := filepath.Join(base, "d")
-	require.NoError(t, os.Mkdir(dir, 0o755))
-	require.NoError(t, os.Chmod(base, 0o755))
+	dir := strangersPlace(t)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "a"), []byte("a"), 0o600))
 	require.NoError(t, os.Chmod(filepath.Join(dir, "a"), 0o606))
 	socket, err := net.Listen("unix", filepath.Join(dir, "s"))

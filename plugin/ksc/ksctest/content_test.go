@@ -35,6 +35,7 @@ func TestInventoriesThatCannotBe(t *testing.T) {
 		`[{"id":"a"},{"id":"a"}]`: "host a is in the inventory twice",
 		`[{"id":"a","ip":"x"}]`:   `host a: "x" is no IPv4 address`,
 		`[{"id":"a","ip":"::1"}]`: `host a: "::1" is no IPv4 address`,
+
 		`[{"id":"a","attributes":{"X":{"a":1}}}]`:                               "host a: attribute X cannot have this value",
 		`[{"id":"a","attributes":{"X":1.5}}]`:                                   "host a: attribute X cannot have this value",
 		`[{"id":"a","attributes":{"X":{"type":"datetime","value":"now"}}}]`:     "host a: attribute X cannot have this value",
