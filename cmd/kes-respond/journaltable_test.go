@@ -81,13 +81,15 @@ func TestWhatTheFiltersWant(t *testing.T) {
 		r.Effects = []shared.Effect{shared.Scans, shared.Isolates}
 	})
 	none := &once{}
-	all := journalFlags{effect: none, outcome: none, host: none, user: none, server: none}
+	all := journalFlags{since: none, effect: none, outcome: none, host: none, user: none, server: none}
 	is := func(value string) *once { return &once{value: value, set: true} }
 	for name, one := range map[string]struct {
 		change func(*journalFlags)
 		want   bool
 	}{
 		"all":            {func(*journalFlags) {}, true},
+		"since":          {func(f *journalFlags) { f.since = is(r.At.Format(time.RFC3339)) }, true},
+		"since later":    {func(f *journalFlags) { f.since = is(r.At.Add(time.Second).Format(time.RFC3339)) }, false},
 		"effect":         {func(f *journalFlags) { f.effect = is("isolates") }, true},
 		"other effect":   {func(f *journalFlags) { f.effect = is("deletes") }, false},
 		"outcome":        {func(f *journalFlags) { f.outcome = is("submitted") }, true},
