@@ -91,6 +91,7 @@ func (t *turn) claim(e Entry, limit Limit, w *writing) (err error) {
 		}
 		w.prior = &Prior{r, j}
 		l.Event, l.Of, l.Claim, l.Stage = eventAnswered, k.claim.Seq, k.at, ""
+		l.Baseline = nil
 		if t.room() != nil {
 			return nil // where it is full it still answers
 		}
@@ -109,7 +110,7 @@ func (t *turn) claim(e Entry, limit Limit, w *writing) (err error) {
 		return err
 	}
 	if !e.Allowed {
-		l.Event, l.Stage = eventRefused, ""
+		l.Event, l.Stage, l.Baseline = eventRefused, "", nil
 	} else if err := t.lookBack(&l); err != nil {
 		return err
 	}

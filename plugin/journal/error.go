@@ -21,7 +21,8 @@ const (
 	Format  Kind = "format"  // a newer version of this program wrote it
 	Secret  Kind = "secret"  // the key of the chain is missing, unreadable or another one
 	Reused  Kind = "reused"  // a used idempotency key with a different request
-	Taken   Kind = "taken"   // the request that was to be adopted is not in doubt, or no more; or another one has the incident that was found
+	Taken   Kind = "taken"   // the request that was to be adopted is not in doubt, or no more; or another one has the incident that was found, or the console task that was matched
+	Held    Kind = "held"    // what was to be followed is not left to KSC: it was not sent, or somebody has it, or it has ended
 	Busy    Kind = "busy"    // the wait for the ledger's lock ended with the context
 	Closed  Kind = "closed"  // the Journal is closed, or open for reading only
 )

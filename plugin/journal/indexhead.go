@@ -27,7 +27,7 @@ type header struct {
 }
 
 const (
-	indexMagic = "kesidx03"
+	indexMagic = "kesidx04"
 	bootSize   = 16
 	markSize   = 16 + len(mac{})
 )

@@ -15,6 +15,7 @@ const (
 	byEqual    = "equal"    // server and digest: the last claim of an equal request
 	bySlot     = "slot"     // server, host and slot: the last claim on it
 	byIncident = "incident" // server and incident: its claim
+	byTask     = "task"     // server and console task: the claim of the request that it carries out
 
 	ofEffect = "effect" // an effect, or all that counts: its gauge
 	ofServer = "server" // a server: the gauge of its outstanding requests
@@ -72,6 +73,11 @@ func (t *turn) note(l line, at place) error {
 	}
 	if l.Incident != 0 && l.Server != "" {
 		if err := x.put(j.hash(byIncident, l.Server, decimal(l.Incident)), l.Claim); err != nil {
+			return err
+		}
+	}
+	if l.ConsoleTask != nil && l.Server != "" {
+		if err := x.put(j.hash(byTask, l.Server, l.ConsoleTask.ID), l.Claim); err != nil {
 			return err
 		}
 	}

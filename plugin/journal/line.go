@@ -29,6 +29,7 @@ const (
 	eventRefused   = "refused"   // a request that the policy refused: it gets no claim
 	eventAnswered  = "answered"  // a request that an earlier one answers
 	eventAdopted   = "adopted"   // a request whose process died, taken over by another
+	eventMatched   = "matched"   // a request that was left to KSC has its console task
 	eventReleased  = "released"  // a request was given back without an end
 	eventEnded     = "ended"     // a request has its outcome
 	eventSuspended = "suspended" // nothing that changes a host is sent from here on
@@ -79,6 +80,8 @@ type progress struct {
 	Outcome  shared.Outcome `json:"outcome,omitempty"`
 	Code     shared.Code    `json:"code,omitempty"`
 	Message  string         `json:"message,omitempty"`
+
+	ConsoleTask *shared.ConsoleTask `json:"consoleTask,omitempty"`
 }
 
 // open says that somebody still has to look after the request.

@@ -35,7 +35,9 @@ type Entry struct {
 	Rule           string          `json:"rule,omitempty"`
 	Decision       string          `json:"decision,omitempty"` // the reason of the decision
 	RefusalCode    shared.Code     `json:"refusalCode,omitempty"`
-	Actor          string          `json:"actor,omitempty"` // as the caller claims
+	Baseline       *Baseline       `json:"baseline,omitempty"` // the host's console tasks before the request was sent; nil: not read, or too many
+	Marked         bool            `json:"marked,omitempty"`   // Area carries a marker that no other request has
+	Actor          string          `json:"actor,omitempty"`    // as the caller claims
 	Reason         string          `json:"reason,omitempty"`
 	CaseID         string          `json:"caseId,omitempty"`
 }
@@ -63,6 +65,9 @@ func (j *Journal) recorded(e Entry) Entry {
 	case len(e.Params) > maxParams:
 		sum := sha256.Sum256(e.Params)
 		e.Params = json.RawMessage(`{"sha256":"` + hex.EncodeToString(sum[:]) + `","bytes":` + decimal(int64(len(e.Params))) + `}`)
+	}
+	if b := e.Baseline; b != nil && (!b.bounded() || !b.beside(e)) {
+		e.Baseline = nil
 	}
 	return e
 }
@@ -106,6 +111,10 @@ type Record struct {
 	Code        shared.Code    `json:"code,omitempty"`
 	Message     string         `json:"message,omitempty"`
 
+	// ConsoleTask carries the request out, once that is known; as it was when it
+	// was recorded.
+	ConsoleTask *shared.ConsoleTask `json:"consoleTask,omitempty"`
+
 	// MayBeSent says that an incident may exist that the ledger has no number
 	// of, also where the request was given up as unknown. Before the stage
 	// Sending it has surely not left, unless the power failed since: what was
@@ -138,7 +147,7 @@ func (j *Journal) record(k known) Record {
 		Seq: k.claim.Seq, At: k.claim.At, Entry: k.claim.Entry, User: k.claim.User, PID: k.claim.PID,
 		Process: k.last.By, ChangedAt: k.last.At,
 		Stage: k.last.Stage, AddedAt: k.last.AddedAt, Incident: k.last.Incident,
-		Outcome: k.last.Outcome, Code: k.last.Code, Message: k.last.Message,
+		Outcome: k.last.Outcome, Code: k.last.Code, Message: k.last.Message, ConsoleTask: k.last.ConsoleTask,
 	}
 	switch k.claim.Event {
 	case eventRefused:
