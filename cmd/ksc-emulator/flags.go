@@ -38,7 +38,8 @@ credentials on each call; incidents, hosts, server information, consoles and con
 
 With the console on, an incident whose body asks for a response becomes a console task after --task-delay: scheduled, then
 running, then what --task-outcome says, each for --task-delay. It waits for a host whose status lacks bit 8. After 30 days it
-is gone.
+is gone. With --task-findings a scan raises events for what it found, GNRL_EV_VIRUS_FOUND (onDemandScan) or KLEVP_IOC_FOUND
+(iocScan), in its history and in event searches; these types are a guess, not confirmed against a live KSC.
 
 The record, and nothing else, holds passwords and tokens as clients sent them. It and the state, which holds what
 incidents say, are readable by their owner only.
@@ -89,6 +90,7 @@ func (f *flags) bind(cmd *cobra.Command) {
 	set.IntVar(&f.task.Limit, "task-limit", 100, "`number` of responses' console tasks, above which the oldest goes")
 	set.StringVar(&f.task.Kind, "task-kind", "group", "what console tasks are: `group|global|local`")
 	set.StringVar(&f.task.After, "task-after", "update", "the call that the console waits for: `update|add`")
+	set.IntVar(&f.task.Findings, "task-findings", 0, "`number` of events that a scan (iocScan, onDemandScan) raises between start and end, each for what it found")
 	set.StringSliceVar(&f.task.Oddities, "task-oddity", nil, "`name` of what is odd about console tasks, see above; may be repeated")
 	set.DurationVar(&f.clockSkew, "clock-skew", 0, "`duration` by which the server's clock is fast, or slow if negative")
 	set.DurationVar(&f.latency, "latency", 0, "`duration` that passes before each answer")

@@ -44,7 +44,7 @@ func TestFlagsAreThoseOfTheDesign(t *testing.T) {
 	}
 	for _, name := range []string{
 		"listen", "ready-file", "cert-out", "user", "password", "inventory", "record", "state-in", "state-out", "console",
-		"clock-skew", "latency", "mischief", "seed", "task-delay", "task-outcome", "task-limit",
+		"clock-skew", "latency", "mischief", "seed", "task-delay", "task-outcome", "task-limit", "task-findings",
 	} {
 		assert.Contains(t, flags, name)
 	}

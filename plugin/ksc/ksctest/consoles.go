@@ -10,5 +10,5 @@ func consoleMethods() map[string]method {
 }
 
 func isConsoleAvailable(c *call) (answer, error) {
-	return answer{"PxgRetVal": !c.opts.ConsoleOff}, nil
+	return answer{"PxgRetVal": !c.consoleOff}, nil
 }

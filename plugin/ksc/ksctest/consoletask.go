@@ -36,15 +36,19 @@ const (
 // consoleTask is one with its course. Nothing runs: where it stands is worked out when somebody looks.
 type consoleTask struct {
 	ConsoleTask
-	born                       time.Time // its age counts from here; zero where State tells none
-	created, started, finished time.Time // zero: not in its future either
-	outcome                    int64
+	born     time.Time // its age counts from here; zero where State tells none
+	course   []moment  // by rising time; empty for one of State or put by hand
+	delay    time.Duration
+	outcome  int64 // the state of its end; 0 has none
+	findings int
 }
 
-// pendingTask is an incident that the console has still to act on.
+// pendingTask is an incident that the console has still to act on, as it was told to when it learned of it.
 type pendingTask struct {
 	incident int64
 	due      time.Time
+	delay    time.Duration
+	options  TaskOptions
 }
 
 // response is the document in an incident's body.
@@ -61,7 +65,9 @@ func readResponse(body string) (r response, ok bool) {
 
 // awaken tells the console, if there is one, of an incident, once.
 func (s *Server) awaken(call string, n *Incident) {
-	if s.opts.ConsoleOff || call != s.opts.Tasks.After || s.woken[n.ID] {
+	s.advance() // what is older comes first
+	o := s.course
+	if s.consoleOff || call != o.After || s.woken[n.ID] {
 		return
 	}
 	r, ok := readResponse(n.Body)
@@ -69,20 +75,33 @@ func (s *Server) awaken(call string, n *Incident) {
 		return
 	}
 	s.woken[n.ID] = true
-	s.advance() // what is older comes first
 	now := s.now()
-	if s.opts.Tasks.odd(oddForged) {
-		s.tasks = append(s.tasks, &consoleTask{
-			ConsoleTask: s.describe(n, r, now, true), born: now, created: now, started: now, finished: now, outcome: stateCompleted,
-		})
-		s.rotate()
+	if o.odd(oddForged) {
+		s.forge(n, r, stateCompleted, o)
 	}
-	s.pending = append(s.pending, pendingTask{n.ID, now.Add(s.opts.Tasks.Delay)})
+	p := pendingTask{incident: n.ID, delay: o.delayOf(n.ID, n.Host), options: o}
+	p.due = now.Add(p.delay)
+	i, _ := slices.BinarySearchFunc(s.pending, p.due.Add(1), func(q pendingTask, due time.Time) int { return q.due.Compare(due) })
+	s.pending = slices.Insert(s.pending, i, p) // behind those due at the same time
 }
 
-// advance makes what is due and moves what was made. Whoever reads console tasks calls it first.
-func (s *Server) advance() {
+// forge makes a console task of the right name that is not the console's own, and is where it is at once.
+func (s *Server) forge(n *Incident, r response, end int64, o TaskOptions) {
 	now := s.now()
+	t := &consoleTask{
+		ConsoleTask: s.describe(n, r, now, true, o), born: now,
+		course: []moment{{at: now, state: stateScheduled}, {at: now, state: stateRunning}, {at: now, state: end}},
+	}
+	t.settle(now)
+	s.tasks = append(s.tasks, t)
+	s.rotate(s.course.Limit)
+}
+
+// advance brings the server to the present. Every call comes through here first, and so does whoever looks by another way.
+func (s *Server) advance() { s.settle(s.now()) }
+
+// settle makes what is due by a time and moves what was made.
+func (s *Server) settle(now time.Time) {
 	for len(s.pending) > 0 && !s.pending[0].due.After(now) {
 		s.make(s.pending[0])
 		s.pending = s.pending[1:]
@@ -91,15 +110,7 @@ func (s *Server) advance() {
 		return t.isResponse() && !t.born.IsZero() && !now.Before(t.born.Add(taskLife))
 	})
 	for _, t := range s.tasks {
-		if t.created.IsZero() {
-			continue // of State: it stands where it stood
-		}
-		switch {
-		case !t.finished.IsZero() && !t.finished.After(now):
-			t.State = t.outcome
-		case !t.started.IsZero() && !t.started.After(now):
-			t.State = stateRunning
-		}
+		t.settle(now)
 	}
 }
 
@@ -113,20 +124,20 @@ func (s *Server) make(p pendingTask) {
 	if !ok {
 		return
 	}
-	o := s.opts.Tasks
+	o := p.options
 	n.Handled = n.Handled || o.odd(oddHandled)
-	t := &consoleTask{ConsoleTask: s.describe(n, r, p.due, false), born: p.due, created: p.due}
-	if s.away(n.Host) {
-		t.State = statePending
-	} else {
-		t.State, t.started = stateScheduled, p.due.Add(o.Delay)
-		t.outcome = map[string]int64{outcomeOK: stateCompleted, outcomeWarning: stateWarning, outcomeFail: stateFailed}[o.Outcome]
-		if o.Outcome != outcomeNever {
-			t.finished = t.started.Add(o.Delay)
-		}
+	t := &consoleTask{ConsoleTask: s.describe(n, r, p.due, false, o), born: p.due, delay: p.delay, outcome: o.end()}
+	if finds(t.Type) {
+		t.findings = o.Findings
 	}
+	if s.away(n.Host) || o.odd(oddOffline) {
+		t.course = []moment{{at: p.due, state: statePending}}
+	} else {
+		t.proceed(p.due)
+	}
+	t.settle(p.due)
 	s.tasks = append(s.tasks, t)
-	s.rotate()
+	s.rotate(s.course.Limit)
 }
 
 // taskLife is how long a response's console task is kept, finished or not (KUMA page 300229).
@@ -137,13 +148,13 @@ func (t *consoleTask) isResponse() bool {
 }
 
 // rotate keeps the newest responses. Console tasks of other names are not counted.
-func (s *Server) rotate() {
+func (s *Server) rotate(limit int) {
 	count := 0
 	for i := len(s.tasks) - 1; i >= 0; i-- {
 		if !s.tasks[i].isResponse() {
 			continue
 		}
-		if count++; count > s.opts.Tasks.Limit {
+		if count++; count > limit {
 			s.tasks = slices.Delete(s.tasks, i, i+1)
 		}
 	}
@@ -152,20 +163,20 @@ func (s *Server) rotate() {
 // away: a host whose Agent is not alive (bit 8 of KLHST_WKS_STATUS, KSCAPI a00275) takes no console task.
 func (s *Server) away(id string) bool {
 	host, err := s.host(id)
-	if err != nil || s.opts.Tasks.odd(oddOffline) {
+	if err != nil {
 		return true
 	}
 	status, _ := integer(host["KLHST_WKS_STATUS"])
 	return status&8 == 0
 }
 
-func (s *Server) describe(n *Incident, r response, at time.Time, forged bool) ConsoleTask {
+func (s *Server) describe(n *Incident, r response, at time.Time, forged bool, o TaskOptions) ConsoleTask {
 	s.lastTask++
 	t := ConsoleTask{
-		ID: strconv.FormatInt(s.lastTask, 10), Host: n.Host, Type: r.Task, Kind: s.opts.Tasks.Kind,
+		ID: strconv.FormatInt(s.lastTask, 10), Host: n.Host, Type: r.Task, Kind: o.Kind,
 		Created: at.Format(timeForm), Incident: n.ID, Forged: forged,
 	}
-	t.Name = s.opts.Tasks.name(r, t, at)
+	t.Name = o.name(r, t, at)
 	return t
 }
 
@@ -197,11 +208,14 @@ func (s *Server) PutConsoleTask(t ConsoleTask) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.advance()
-	now := s.now()
+	return s.put(t, s.now())
+}
+
+func (s *Server) put(t ConsoleTask, now time.Time) string {
 	s.lastTask++
 	t.ID, t.Created, t.Forged = strconv.FormatInt(s.lastTask, 10), now.Format(timeForm), true
 	s.tasks = append(s.tasks, &consoleTask{ConsoleTask: t, born: now})
-	s.rotate()
+	s.rotate(s.course.Limit)
 	return t.ID
 }
 

@@ -37,6 +37,8 @@ const (
 	// longestEventName is where an event cuts a console task's name, in characters (KSCAPI a00134).
 	longestEventName = 100
 	longestEventText = 1000
+	// eventsOfTask keeps the numbers of one console task's events apart from those of the next.
+	eventsOfTask = 1000
 )
 
 // newState is where a console task stands in the numbers of task_new_state (KSCAPI a00301, a00029). A warning has none of
@@ -60,38 +62,52 @@ func (t *consoleTask) newState() int64 {
 // events are what has happened to a console task so far. One of State without a course has none.
 func (s *Server) events(t *consoleTask) (out []row) {
 	now := s.now()
-	add := func(kind string, state int64, at time.Time, severity int, text string) {
-		if at.IsZero() || at.After(now) {
-			return
+	for _, m := range t.course {
+		if m.at.After(now) {
+			break
 		}
+		if m.state == statePending || m.state == stateScheduled {
+			if t.Kind == kindLocal && len(out) > 0 {
+				continue // created once
+			}
+		}
+		r := s.event(t, m)
 		n, _ := strconv.ParseInt(t.ID, 10, 64)
-		n = n*10 + int64(len(out))
-		r := row{
-			"event_id": n, "event_db_id": wrap("long", n), "event_type": kind, "event_type_display_name": "Task state changed",
-			"task_new_state": state, "hostname": t.Host, "product_name": taskProduct, "product_version": s.taskVersion(t.Host),
-			"task_display_name": firstRunes(t.Name, longestEventName), "rise_time": wrapTime(at), "registration_time": wrapTime(at),
-			"GNRL_EA_SEVERITY": severity, "GNRL_EA_DESCRIPTION": firstRunes(t.Name+text, longestEventText),
-		}
-		if host, err := s.host(t.Host); err == nil {
-			r["hostdn"] = host["KLHST_WKS_DN"]
-		}
+		n = n*eventsOfTask + int64(len(out))
+		r["event_id"], r["event_db_id"] = n, wrap("long", n)
 		out = append(out, r)
 	}
-	switch {
-	case t.Kind == kindLocal:
-		add(eventState, 0, t.created, 1, "")
-	case t.state() == statePending:
-		add(eventSync, 1, t.created, 1, "") // "modified" is written as 1 there
-	default:
-		add(eventSync, 32, t.created, 1, "")
-	}
-	add(eventState, 1, t.started, 1, "")
-	text, severity := "", 1
-	if t.reason() != "" {
-		text, severity = ": "+t.reason(), 3
-	}
-	add(eventState, t.newState(), t.finished, severity, text)
 	return out
+}
+
+// event is one moment of a console task in the attributes of KSCAPI a00134.
+func (s *Server) event(t *consoleTask, m moment) row {
+	r := row{
+		"hostname": t.Host, "product_name": taskProduct, "product_version": s.taskVersion(t.Host),
+		"task_display_name": firstRunes(t.Name, longestEventName), "rise_time": wrapTime(m.at), "registration_time": wrapTime(m.at),
+	}
+	if host, err := s.host(t.Host); err == nil {
+		r["hostdn"] = host["KLHST_WKS_DN"]
+	}
+	if m.finding > 0 {
+		found(r, t, m.finding)
+		return r
+	}
+	kind, severity, text := eventState, 1, ""
+	at := consoleTask{ConsoleTask: ConsoleTask{Kind: t.Kind, State: m.state}}
+	state := at.newState()
+	if t.Kind != kindLocal && (m.state == statePending || m.state == stateScheduled) {
+		kind = eventSync
+		if m.state == statePending {
+			state = 1 // "modified" is written as 1 there
+		}
+	}
+	if reason := reasonOf(m.state); reason != "" {
+		severity, text = 3, ": "+reason
+	}
+	r["event_type"], r["event_type_display_name"], r["task_new_state"] = kind, "Task state changed", state
+	r["GNRL_EA_SEVERITY"], r["GNRL_EA_DESCRIPTION"] = severity, firstRunes(t.Name+text, longestEventText)
+	return r
 }
 
 func getTaskHistory(c *call) (answer, error) {

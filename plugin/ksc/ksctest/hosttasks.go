@@ -122,8 +122,8 @@ func (s *Server) viewRow(t *consoleTask) row {
 	if t.reason() != "" {
 		r["taskStateDescr"] = t.reason()
 	}
-	if !t.finished.IsZero() && !t.finished.After(s.now()) {
-		r["taskCompletionTime"] = wrapTime(t.finished)
+	if at := t.finished(s.now()); !at.IsZero() {
+		r["taskCompletionTime"] = wrapTime(at)
 	}
 	return r
 }

@@ -49,6 +49,8 @@ type Server struct {
 	lastID     int64
 	tasks      []*consoleTask // by age
 	pending    []pendingTask  // by rising time
+	course     TaskOptions    // of incidents that the console learns of from now on
+	consoleOff bool
 	woken      map[int64]bool // incidents that the console knows of
 	lastTask   int64
 	results    map[string]*resultSet
@@ -80,7 +82,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		opts: o, password: o.Password, seed: o.Seed, table: methods(), done: make(chan struct{}),
+		opts: o, course: o.Tasks, consoleOff: o.ConsoleOff, password: o.Password, seed: o.Seed, table: methods(), done: make(chan struct{}),
 		sessions: map[string]*session{}, tokens: map[string]time.Time{}, incidents: map[int64]*Incident{},
 		results: map[string]*resultSet{}, actions: map[string]*action{}, unreleased: map[string]int{}, products: map[string]row{}, woken: map[int64]bool{},
 		swapped: sync.OnceValues(newCertificate),

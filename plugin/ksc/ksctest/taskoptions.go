@@ -21,11 +21,18 @@ type TaskOptions struct {
 	After string
 	// Oddities are names from TaskOddities.
 	Oddities []string
+	// Findings is how many events a scan (iocScan, onDemandScan) raises between its start and its end, each for an object that
+	// it found; at most 900.
+	Findings int
+	// DelayOf gives the Delay of one incident's console task, for its host; nil, or a result that is not above 0, is Delay. It
+	// is called once, while the server is locked, when the console learns of the incident. It must not call the server.
+	DelayOf func(incident int64, host string) time.Duration
 }
 
 const (
 	defaultTaskDelay = 200 * time.Millisecond
 	defaultTaskLimit = 100
+	mostFindings     = 900 // so that the numbers of events stay apart
 
 	outcomeOK      = "ok"
 	outcomeWarning = "warning"
@@ -92,6 +99,9 @@ func (o *TaskOptions) check() error {
 	if o.Delay < 0 || o.Limit < 0 {
 		return fmt.Errorf("ksctest: delay and limit of console tasks cannot be negative")
 	}
+	if o.Findings < 0 || o.Findings > mostFindings {
+		return fmt.Errorf("ksctest: findings of console tasks are 0 to %d, not %d", mostFindings, o.Findings)
+	}
 	if o.Delay == 0 {
 		o.Delay = defaultTaskDelay
 	}
@@ -102,3 +112,17 @@ func (o *TaskOptions) check() error {
 }
 
 func (o *TaskOptions) odd(name string) bool { return slices.Contains(o.Oddities, name) }
+
+func (o *TaskOptions) delayOf(incident int64, host string) time.Duration {
+	if o.DelayOf != nil {
+		if d := o.DelayOf(incident, host); d > 0 {
+			return d
+		}
+	}
+	return o.Delay
+}
+
+// end is the state that a console task ends in; 0 is none.
+func (o *TaskOptions) end() int64 {
+	return map[string]int64{outcomeOK: stateCompleted, outcomeWarning: stateWarning, outcomeFail: stateFailed}[o.Outcome]
+}

@@ -44,7 +44,11 @@ func (t *consoleTask) percent() int64 {
 
 // reason is there for a failure and a warning only (KSCAPI a00182).
 func (t *consoleTask) reason() string {
-	switch t.state() {
+	return reasonOf(t.state())
+}
+
+func reasonOf(state int64) string {
+	switch state {
 	case stateWarning:
 		return "The object will be processed after a restart"
 	case stateFailed:
@@ -77,8 +81,8 @@ func (s *Server) hostStatus(t *consoleTask) row {
 		r["hostdn"] = host["KLHST_WKS_DN"]
 	}
 	now := s.now()
-	for name, at := range map[string]time.Time{"start_time": t.started, "finish_time": t.finished} {
-		if !at.IsZero() && !at.After(now) {
+	for name, at := range map[string]time.Time{"start_time": t.started(now), "finish_time": t.finished(now)} {
+		if !at.IsZero() {
 			r[name] = wrapTime(at)
 		}
 	}
