@@ -41,6 +41,7 @@ type consoleTask struct {
 	delay    time.Duration
 	outcome  int64 // the state of its end; 0 has none
 	findings int
+	stuck    bool // no host takes it
 }
 
 // pendingTask is an incident that the console has still to act on, as it was told to when it learned of it.
@@ -126,11 +127,11 @@ func (s *Server) make(p pendingTask) {
 	}
 	o := p.options
 	n.Handled = n.Handled || o.odd(oddHandled)
-	t := &consoleTask{ConsoleTask: s.describe(n, r, p.due, false, o), born: p.due, delay: p.delay, outcome: o.end()}
+	t := &consoleTask{ConsoleTask: s.describe(n, r, p.due, false, o), born: p.due, delay: p.delay, outcome: o.end(), stuck: o.odd(oddOffline)}
 	if finds(t.Type) {
 		t.findings = o.Findings
 	}
-	if s.away(n.Host) || o.odd(oddOffline) {
+	if s.away(n.Host) || t.stuck {
 		t.course = []moment{{at: p.due, state: statePending}}
 	} else {
 		t.proceed(p.due)
@@ -160,6 +161,9 @@ func (s *Server) rotate(limit int) {
 	}
 }
 
+// agentAlive is the bit of KLHST_WKS_STATUS of an Agent that answers.
+const agentAlive = 8
+
 // away: a host whose Agent is not alive (bit 8 of KLHST_WKS_STATUS, KSCAPI a00275) takes no console task.
 func (s *Server) away(id string) bool {
 	host, err := s.host(id)
@@ -167,7 +171,7 @@ func (s *Server) away(id string) bool {
 		return true
 	}
 	status, _ := integer(host["KLHST_WKS_STATUS"])
-	return status&8 == 0
+	return status&agentAlive == 0
 }
 
 func (s *Server) describe(n *Incident, r response, at time.Time, forged bool, o TaskOptions) ConsoleTask {
