@@ -193,6 +193,35 @@ func BenchmarkClaims(b *testing.B) {
 	}
 }
 
+// BenchmarkClaimsWithABaseline is one claim, without and with the console tasks
+// of a host.
+func BenchmarkClaimsWithABaseline(b *testing.B) {
+	for _, n := range []int{0, 30, 300} {
+		b.Run(fmt.Sprintf("ids=%d", n), func(b *testing.B) {
+			j := open(b, newDir(b), func(o *Options) { o.MaxBytes = 1 << 40 })
+			for b.Loop() {
+				e := fresh()
+				if n > 0 {
+					e.Baseline = &Baseline{Tasks: ids(n, 5)}
+				}
+				j.mustClaim(b, e)
+			}
+		})
+	}
+}
+
+// BenchmarkFollowed is a match and an end: one flush.
+func BenchmarkFollowed(b *testing.B) {
+	j := open(b, newDir(b), func(o *Options) { o.MaxBytes = 1 << 40 })
+	for b.Loop() {
+		b.StopTimer()
+		r := left(b, j, fresh(), shared.Submitted)
+		b.StartTimer()
+		require.NoError(b, j.Matched(b.Context(), r.Seq, task(r.ID.Text())))
+		j.mustFinish(b, r.Seq, shared.Succeeded)
+	}
+}
+
 // BenchmarkRebuild is what a lost index costs, once.
 func BenchmarkRebuild(b *testing.B) {
 	dir := grownDir(b, 10_000)

@@ -37,6 +37,7 @@ type job struct {
 	Keep   time.Duration
 	Large  bool // files of the usual size
 	Group  bool
+	Follow bool   // no claims: follow each key to its end, against another that has the same console task
 	Login  string // no claims: log in, and then "remember", "die", or "remember and die"
 	UID    uint32 // run as this user and group, where they are not 0
 	GID    uint32
@@ -83,6 +84,9 @@ func (w job) run(ctx context.Context) error {
 	}
 	if err := w.recover(ctx, j); err != nil {
 		return err
+	}
+	if w.Follow {
+		return errors.Join(w.follow(ctx, j), j.Close())
 	}
 	random := rand.New(rand.NewPCG(w.Seed, 1))
 	for i := range max(w.Claims, w.Keys) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -230,4 +231,66 @@ func TestChangedRises(t *testing.T) {
 	_, err = j.Finished(t.Context(), r.Seq, shared.Succeeded, "", "", task("17"))
 	require.NoError(t, err)
 	rises(false)
+}
+
+func taskOf(r Record) string {
+	if r.ConsoleTask == nil {
+		return ""
+	}
+	return r.ConsoleTask.ID
+}
+
+// drawFollowed draws a request, more often one that was left to KSC, a process
+// and a console task.
+func (m *machine) drawFollowed(rt *rapid.T) (*modelled, *Journal, string) {
+	fits := (*modelled).isLeft
+	if rapid.IntRange(0, 4).Draw(rt, "any") == 0 {
+		fits = func(*modelled) bool { return true }
+	}
+	r := m.pick(rt, fits)
+	return r, m.js[rapid.IntRange(0, len(m.js)-1).Draw(rt, "process")], rapid.SampledFrom([]string{"1", "2", "3", "local:1"}).Draw(rt, "task")
+}
+
+// follows is what stands against a match; "" where nothing does.
+func (m *machine) follows(r *modelled, task string) Kind {
+	switch {
+	case !r.isLeft(), r.task != "" && r.task != task:
+		return Held
+	case m.model.has(r, task):
+		return Taken
+	}
+	return ""
+}
+
+func (m *machine) matched(rt *rapid.T) {
+	r, j, id := m.drawFollowed(rt)
+	if r == nil {
+		return
+	}
+	err := j.Matched(m.t.Context(), r.seq, task(id))
+	if kind := m.follows(r, id); kind != "" && r.task != id {
+		isKindIn(rt, err, kind)
+		return
+	}
+	require.NoError(rt, err)
+	r.task = id
+}
+
+func (m *machine) finished(rt *rapid.T) {
+	r, j, id := m.drawFollowed(rt)
+	if r == nil {
+		return
+	}
+	o := rapid.SampledFrom([]shared.Outcome{shared.Succeeded, shared.Partial, shared.Failed}).Draw(rt, "outcome")
+	got, err := j.Finished(m.t.Context(), r.seq, o, "", "", task(id))
+	if kind := m.follows(r, id); kind != "" && !r.finished() {
+		isKindIn(rt, err, kind)
+		return
+	}
+	require.NoError(rt, err)
+	if !r.finished() {
+		r.outcome, r.task = o, id
+		m.model.holds(r)
+	}
+	m.same(rt, r, got)
 }

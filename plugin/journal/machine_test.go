@@ -74,6 +74,7 @@ func isKindIn(rt *rapid.T, err error, k Kind) *Error {
 
 func (m *machine) same(rt *rapid.T, want *modelled, r Record) {
 	require.Equal(rt, []any{want.seq, want.ID, want.outcome, want.stage, want.incident}, []any{r.Seq, r.ID, r.Outcome, r.Stage, r.Incident})
+	require.Equal(rt, []any{want.task, want.finished(), want.Baseline, want.Marked}, []any{taskOf(r), r.Finished(), r.Baseline, r.Marked})
 	require.Equal(rt, want.process >= 0 && want.outcome == "", r.Running, "running")
 	require.Equal(rt, (want.outcome == "" || want.outcome == shared.Unknown) && want.incident == 0 && want.stage != Claimed, r.MayBeSent)
 }
@@ -170,6 +171,12 @@ func (m *machine) check(rt *rapid.T) {
 			require.True(rt, found)
 			require.Equal(rt, r.seq, got.Seq)
 		}
+		if r.task != "" {
+			got, found, err = j.ByConsoleTask(ctx, r.Server, r.task)
+			require.NoError(rt, err)
+			require.True(rt, found)
+			m.same(rt, r, got)
+		}
 		if r.outcome == "" || r.outcome == shared.Pending || r.outcome == shared.Unknown {
 			open = append(open, r.seq)
 		}
@@ -192,7 +199,7 @@ func (m *machine) check(rt *rapid.T) {
 		if r.Allowed && r.DuplicateOf == 0 {
 			listed = append(listed, r.Seq)
 			i := slices.IndexFunc(m.model.requests, func(q *modelled) bool { return q.seq == r.Seq })
-			require.Equal(rt, m.model.requests[i].outcome, r.Outcome)
+			require.Equal(rt, []any{m.model.requests[i].outcome, m.model.requests[i].task}, []any{r.Outcome, taskOf(r)})
 		}
 	}
 	slices.Reverse(listed)
@@ -256,7 +263,7 @@ func (m *machine) run(rt *rapid.T) {
 		m.reopen(rt, i)
 	}
 	for range rapid.IntRange(1, 40).Draw(rt, "steps") {
-		switch rapid.IntRange(0, 12).Draw(rt, "what") {
+		switch rapid.IntRange(0, 16).Draw(rt, "what") {
 		case 0, 1, 2, 3, 4, 5:
 			m.claim(rt)
 		case 6, 7, 8, 9:
@@ -267,6 +274,10 @@ func (m *machine) run(rt *rapid.T) {
 			m.die(rt)
 		case 12:
 			m.adopt(rt)
+		case 13, 14:
+			m.matched(rt)
+		case 15, 16:
+			m.finished(rt)
 		}
 	}
 	m.check(rt)

@@ -24,6 +24,7 @@ type modelled struct {
 	outcome  shared.Outcome
 	stage    Stage
 	incident int64
+	task     string // the console task that carries it out
 	claim    *Claim
 }
 
@@ -110,6 +111,21 @@ func (m *model) taken(r *modelled, incident int64) bool {
 	return slices.ContainsFunc(m.requests, func(q *modelled) bool { return q != r && q.Server == r.Server && q.incident == incident })
 }
 
+// has says that another request of the same server has the console task.
+func (m *model) has(r *modelled, task string) bool {
+	return slices.ContainsFunc(m.requests, func(q *modelled) bool { return q != r && q.Server == r.Server && q.task == task })
+}
+
+// finished says that a request ended and KSC has no more to do for it.
+func (r *modelled) finished() bool {
+	return r.outcome == shared.Succeeded || r.outcome == shared.Partial || r.outcome == shared.Failed && r.incident != 0
+}
+
+// isLeft says that a request was left to KSC.
+func (r *modelled) isLeft() bool {
+	return r.incident != 0 && (r.outcome == shared.Submitted || r.outcome == shared.Pending || r.outcome == shared.Unknown)
+}
+
 func drawEntry(t *rapid.T, n int) Entry {
 	host := rapid.SampledFrom([]string{"h1", "h2"}).Draw(t, "host")
 	e := Entry{ID: shared.IDOf(fmt.Sprint("r", n)), Server: rapid.SampledFrom([]string{"main", "second"}).Draw(t, "server"), HostID: host}
@@ -127,6 +143,9 @@ func drawEntry(t *rapid.T, n int) Entry {
 	e.Sensitive = e.Task == "deleteFile" && host == "h1"
 	e.IdempotencyKey = rapid.SampledFrom([]string{"", "", "", "k1", "k2", "k3"}).Draw(t, "key")
 	e.AllowDuplicate = rapid.IntRange(0, 5).Draw(t, "duplicate") == 0
+	if rapid.Bool().Draw(t, "baseline") {
+		e.Baseline, e.Marked = &Baseline{Tasks: []string{"1", "2"}, Local: []string{}, LocalRead: true}, true
+	}
 	e.Allowed = rapid.IntRange(0, 7).Draw(t, "refused") > 0
 	return e
 }

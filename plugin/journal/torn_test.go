@@ -39,33 +39,58 @@ func TestAKillBetweenTwoPagesCountsOnce(t *testing.T) {
 		e.Effects = []shared.Effect{shared.Releases}
 		return e
 	}
+	submitted := func(t *testing.T, j *Journal) { left(t, j, isolates("1", "on"), shared.Submitted) }
+	last := func(t *testing.T, j *Journal) uint64 {
+		r, found, err := j.ByID(t.Context(), shared.IDOf("1"))
+		require.NoError(t, err)
+		require.True(t, found)
+		return r.Seq
+	}
+	ends := func(o shared.Outcome) func(t *testing.T, j *Journal) {
+		return func(t *testing.T, j *Journal) {
+			_, err := j.Finished(t.Context(), last(t, j), o, "", "", task("17"))
+			require.NoError(t, err)
+		}
+	}
 	for i, step := range []struct {
-		name string
-		do   func(t *testing.T, j *Journal)
-		want counted
+		name  string
+		do    func(t *testing.T, j *Journal)
+		want  counted
+		first func(t *testing.T, j *Journal) // what is there before
 	}{
-		{"claimed", func(t *testing.T, j *Journal) { j.mustClaim(t, isolates("1", "on")) }, counted{1, 0, 1, 1, 1, true}},
+		{"claimed", func(t *testing.T, j *Journal) { j.mustClaim(t, isolates("1", "on")) }, counted{1, 0, 1, 1, 1, true}, nil},
 		{"unsent", func(t *testing.T, j *Journal) {
 			c := j.mustClaim(t, isolates("1", "on"))
 			require.NoError(t, c.Ended(t.Context(), shared.Failed, shared.Unreachable, ""))
-		}, counted{0, 0, 0, 0, 0, false}},
+		}, counted{0, 0, 0, 0, 0, false}, nil},
 		{"stored", func(t *testing.T, j *Journal) {
 			c := j.mustClaim(t, isolates("1", "on"))
 			require.NoError(t, carry(t.Context(), c, 1, shared.Submitted))
-		}, counted{1, 0, 1, 1, 1, true}},
+		}, counted{1, 0, 1, 1, 1, true}, nil},
 		{"finished", func(t *testing.T, j *Journal) {
 			c := j.mustClaim(t, isolates("1", "on"))
 			require.NoError(t, carry(t.Context(), c, 1, shared.Succeeded))
-		}, counted{1, 0, 1, 0, 1, true}},
+		}, counted{1, 0, 1, 0, 1, true}, nil},
 		{"released", func(t *testing.T, j *Journal) {
 			require.NoError(t, carry(t.Context(), j.mustClaim(t, isolates("1", "on")), 1, shared.Submitted))
 			require.NoError(t, carry(t.Context(), j.mustClaim(t, release("2")), 2, shared.Submitted))
-		}, counted{1, 1, 1, 2, 0, false}},
+		}, counted{1, 1, 1, 2, 0, false}, nil},
+		{"matched", func(t *testing.T, j *Journal) {
+			require.NoError(t, j.Matched(t.Context(), last(t, j), task("17")))
+		}, counted{hosts: 1, already: true}, submitted},
+		{"succeeded later", ends(shared.Succeeded), counted{outstanding: -1, hosts: 1, already: true}, submitted},
+		{"partial later", ends(shared.Partial), counted{outstanding: -1, hosts: 1, already: true}, submitted},
+		{"failed later", ends(shared.Failed), counted{outstanding: -1}, submitted},
 	} {
 		t.Run(step.name, func(t *testing.T) {
 			dir := newDir(t)
 			j := open(t, dir)
 			fillUp(t, j, fmt.Sprint("before", i), 1) // deletes, which count among all
+			least := 4
+			if step.first != nil {
+				step.first(t, j)
+				least = 1
+			}
 			base := countOf(t, j)
 			before := readFile(t, dir, indexFile)
 			step.do(t, j)
@@ -83,7 +108,7 @@ func TestAKillBetweenTwoPagesCountsOnce(t *testing.T) {
 					changed = append(changed, at)
 				}
 			}
-			require.Greater(t, len(changed), 4, "the test tries nothing")
+			require.Greater(t, len(changed), least, "the test tries nothing")
 			for mask := range 1 << min(len(changed), 9) {
 				mixed := bytes.Clone(before)
 				for bit, at := range changed {
@@ -93,6 +118,9 @@ func TestAKillBetweenTwoPagesCountsOnce(t *testing.T) {
 				}
 				writeFile(t, mixed, dir, indexFile)
 				k := open(t, dir)
+				_, found, err := k.ByConsoleTask(t.Context(), "main", "17")
+				require.NoError(t, err)
+				require.Equal(t, step.first != nil, found, "with the changed pages %b", mask)
 				if !assert.Equal(t, want, countOf(t, k), "with the changed pages %b of %d", mask, len(changed)) {
 					return
 				}
