@@ -24,6 +24,7 @@ type table struct {
 type row struct {
 	cells []string
 	says  string // why it ended badly
+	task  string // the console task that carries it out, and what it said last
 }
 
 // rowsAtOnce bounds what is held to align the columns.
@@ -76,6 +77,9 @@ func (t *table) flush() error {
 		if r.says != "" {
 			line(&b, "    message", r.says)
 		}
+		if r.task != "" {
+			line(&b, "    console task", r.task)
+		}
 		if _, err := t.out.WriteString(b.String()); err != nil {
 			return err
 		}
@@ -107,7 +111,20 @@ func rowOf(r journal.Record, living bool) row {
 	if says == "" && r.DuplicateOf != 0 {
 		says = "number " + strconv.FormatUint(r.DuplicateOf, 10) + " of the ledger answered for it"
 	}
-	return row{append(cells, cmp.Or(printable(r.ID.Text()), "-")), says}
+	return row{append(cells, cmp.Or(printable(r.ID.Text()), "-")), says, consoleTask(r)}
+}
+
+// consoleTask names the console task that carries a request out; empty where
+// none is known.
+func consoleTask(r journal.Record) string {
+	switch t := r.ConsoleTask; {
+	case t == nil:
+		return ""
+	case t.State == "":
+		return t.ID
+	default:
+		return t.ID + " (" + t.State + ")"
+	}
 }
 
 // standing is how a request ended, or how far it is.

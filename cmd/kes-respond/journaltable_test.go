@@ -53,6 +53,19 @@ func TestTableForPeople(t *testing.T) {
 	))
 }
 
+// TestTableTellsTheConsoleTask where it is known, below why it ended.
+func TestTableTellsTheConsoleTask(t *testing.T) {
+	text := listed(t, false,
+		request(`"a"`, func(r *journal.Record) { r.ConsoleTask = &shared.ConsoleTask{ID: "17"} }),
+		request(`"b"`, func(r *journal.Record) {
+			r.Outcome, r.Message = shared.Failed, "the host said no"
+			r.ConsoleTask = &shared.ConsoleTask{ID: "local:18", State: "Fai\x1bled", Name: "not shown"}
+		}))
+	assert.Contains(t, text, " a\n    console task: 17\n")
+	assert.Contains(t, text, " b\n    message: the host said no\n    console task: local:18 (Fai\ufffdled)\n")
+	assert.NotContains(t, text, "not shown")
+}
+
 func TestTableKnowsWhatRuns(t *testing.T) {
 	open := func(r *journal.Record) { r.Outcome = "" }
 	text := listed(t, true, request(`"a"`, func(r *journal.Record) { open(r); r.Running = true }), request(`"b"`, open))
