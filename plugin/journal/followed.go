@@ -53,8 +53,7 @@ func (r Record) Finished() bool {
 // empty, or longer than 64 bytes.
 //
 // It is not flushed: after a power failure the same evidence gives the same
-// match. ctx bounds the wait for
-// the ledger.
+// match. ctx bounds the wait for the ledger.
 func (j *Journal) Matched(ctx context.Context, seq uint64, t shared.ConsoleTask) error {
 	if j.root == nil {
 		return nil
@@ -80,9 +79,9 @@ func (j *Journal) Matched(ctx context.Context, seq uint64, t shared.ConsoleTask)
 // Finished records how a request's console task ended: as succeeded, partial or
 // failed, nothing else. The first record wins: where the request has finished
 // nothing is written, and what is known of it is returned, whoever recorded it.
-// It returns when the record is on the disk, if this process wrote it. From then on the request is not
-// outstanding any more, and the host of an isolation that failed not isolated by
-// it.
+// It returns when the record is on the disk, if this process wrote it. From then
+// on the request is not outstanding any more, and the host of an isolation that
+// failed not isolated by it.
 //
 // Who may be finished, and with which console task, is as in Matched, which need
 // not come before. A t without an id stands for the console task that was

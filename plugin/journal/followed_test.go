@@ -74,6 +74,9 @@ func TestAConsoleTaskHasOneRequest(t *testing.T) {
 	elsewhere.Server = "second"
 	third := left(t, j, elsewhere, shared.Unknown)
 	require.NoError(t, j.Matched(t.Context(), third.Seq, task("17")), "another KSC counts for itself")
+	elsewhere.Server = "" // the one that has no name
+	require.NoError(t, j.Matched(t.Context(), left(t, j, elsewhere, shared.Submitted).Seq, task("17")))
+	isKind(t, j.Matched(t.Context(), left(t, j, elsewhere, shared.Submitted).Seq, task("17")), Taken)
 	for _, q := range []string{"", "18", "1", strings.Repeat("7", 100)} {
 		_, found, err := j.ByConsoleTask(t.Context(), "main", q)
 		require.NoError(t, err)

@@ -76,7 +76,7 @@ func (t *turn) note(l line, at place) error {
 			return err
 		}
 	}
-	if l.ConsoleTask != nil && l.Server != "" {
+	if l.ConsoleTask != nil && l.Event != eventAdopted { // that does not name the server
 		if err := x.put(j.hash(byTask, l.Server, l.ConsoleTask.ID), l.Claim); err != nil {
 			return err
 		}
