@@ -125,7 +125,7 @@ func errorsText(w io.Writer, c ksc.Catalogue) error {
 		fmt.Fprintf(out, "\nWhich right may be missing, by the method that failed; not confirmed:\n")
 	}
 	for _, r := range c.Rights {
-		fmt.Fprintf(out, "%s, %s\n  %s\n  because %s\n", strings.Join(r.Methods, ", "), r.Called(), r.Right, r.Basis)
+		fmt.Fprintf(out, "%s, %s\n  %s\n  because %s\n", strings.Join(r.Methods, ", "), r.Use, r.Right, r.Basis)
 	}
 	fmt.Fprintf(out, "\n%s\n", c.Standing)
 	return out.Flush()

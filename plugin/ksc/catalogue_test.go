@@ -111,7 +111,7 @@ func TestNoCodeStandsBesideTheCatalogue(t *testing.T) {
 }
 
 // TestEveryMethodHasItsRight: a method that the client learns to call wants a
-// row, and a row that says of a method that it is not called is right.
+// row, and each row is of a method that it calls.
 func TestEveryMethodHasItsRight(t *testing.T) {
 	called := map[string]bool{}
 	files, err := filepath.Glob("*.go")
@@ -135,7 +135,7 @@ func TestEveryMethodHasItsRight(t *testing.T) {
 					used = used || strings.HasPrefix(c, class+".")
 				}
 			}
-			assert.Equal(t, !used, r.Unused, m)
+			assert.True(t, used, m)
 		}
 	}
 	for m := range called {

@@ -36,7 +36,7 @@ func (c Catalogue) Markdown() string {
 	b.WriteString("Which right a method needs is not documented. None of this is confirmed: try a role with\nfew rights out, with `kes-respond check` and a first request.\n\n")
 	b.WriteString("| Method | Called | Right that may be missing (not confirmed) | Why it is thought so |\n|---|---|---|---|\n")
 	for _, r := range c.Rights {
-		tableRow(&b, "`"+strings.Join(r.Methods, "`, `")+"`", r.Called(), r.Right, r.Basis)
+		tableRow(&b, "`"+strings.Join(r.Methods, "`, `")+"`", r.Use, r.Right, r.Basis)
 	}
 	return b.String()
 }

@@ -9,24 +9,13 @@ import (
 // right. None of it is confirmed against a live KSC: the reference does not say
 // which right a method needs.
 type Right struct {
-	Methods []string `json:"methods"`          // Class.Method, or "Class.*" for all of a class
-	Use     string   `json:"use"`              // what the methods are called for
-	Right   string   `json:"right"`            // the right that may be missing, and where
-	Basis   string   `json:"basis"`            // why it is thought so
-	Unused  bool     `json:"unused,omitempty"` // no method of these is called by this version
+	Methods []string `json:"methods"` // Class.Method, or "Class.*" for all of a class
+	Use     string   `json:"use"`     // what the methods are called for
+	Right   string   `json:"right"`   // the right that may be missing, and where
+	Basis   string   `json:"basis"`   // why it is thought so
 }
 
-// Called says for people what the methods are called for.
-func (r Right) Called() string {
-	if r.Unused {
-		return r.Use + " (not called by this version)"
-	}
-	return r.Use
-}
-
-// rights lists which right may be missing for which method: each that is called
-// here, and those that would follow a console task, which this version does not
-// do (Unused).
+// rights lists which right may be missing for which method that is called here.
 //
 // Kaspersky's own table of rights (support.kaspersky.com, KSC 13 201621, KSC
 // Linux 16 203748) names no method, and puts all that it does not list under
@@ -72,11 +61,15 @@ func rights() []Right {
 			Right: "Read in Basic functionality, on the Administration Server", Basis: rest + "; Execute in the area of product integration is what the console itself needs",
 		},
 		{
-			Methods: []string{"SrvView.*"}, Use: "to read the server's lists", Unused: true,
+			Methods: []string{"HostGroup.GetHostTasks"}, Use: "to find the console tasks of one host alone",
+			Right: "Read in Basic functionality, on the host's group", Basis: rest,
+		},
+		{
+			Methods: []string{"SrvView.*"}, Use: "to read how a console task of one host alone stands",
 			Right: "Read in Basic functionality, on the groups in the list", Basis: rest,
 		},
 		{
-			Methods: []string{"Tasks.*", "HostTasks.*", "EventProcessing.*", "EventProcessingFactory.*"}, Use: "to follow the console task", Unused: true,
+			Methods: []string{"Tasks.*", "HostTasks.*", "EventProcessing.*"}, Use: "to follow the console task",
 			Right: "Read in Basic functionality, on the host's group, and Read in the functional areas of Kaspersky Endpoint Security",
 			Basis: rest + "; rights on console tasks of Kaspersky Endpoint Security go by its own areas",
 		},

@@ -240,6 +240,9 @@ func then(text string) reply {
 	}
 }
 
+// taskName is a console task's, as the help page has it.
+const taskName = "[Response][KUMA] getFile - 2026-11-25 09:00:00 - 195"
+
 // wellBehaved answers each method as the reference shows.
 func wellBehaved(s seen, _ int) reply {
 	switch s.method {
@@ -258,6 +261,29 @@ func wellBehaved(s seen, _ int) reply {
 		return ok(`{"PxgRetVal":4711}`)
 	case "ConEvents.IsAnyServiceConsoleAvailable":
 		return ok(`{"PxgRetVal":true}`)
+	case "Tasks.GetAllTasksOfHost":
+		return ok(`{"PxgRetVal":["195","196"]}`)
+	case "Tasks.GetTask":
+		return ok(`{"PxgRetVal":{"TASK_UNIQUE_ID":"195","DisplayName":"` + taskName + `","PRTS_TASK_CREATION_DATE":{"type":"datetime","value":"2026-11-25T09:00:00Z"}}}`)
+	case "Tasks.GetTaskStatistics":
+		return ok(`{"PxgRetVal":{"1":0,"2":0,"4":1,"8":0,"16":0,"32":0,"64":0,"GNRL_COMPLETED_PERCENT":100,"KLTSK_NEED_RBT_CNT":0}}`)
+	case "Tasks.ResetHostIteratorForTaskStatus", "Tasks.ResetHostIteratorForTaskStatusEx":
+		return ok(`{"strHostIteratorId":"i1"}`)
+	case "Tasks.GetHostStatusRecordRange":
+		return ok(`{"PxgRetVal":1,"pParHostStatus":{"statuses":[{"type":"params","value":{"hostname":"` + hostID + `","state_code":4,"completed_percent":100,"state_descr":""}}]}}`)
+	case "Tasks.GetTaskHistory":
+		return ok(`{"strIteratorId":"i2"}`)
+	case "EventProcessing.GetRecordRange":
+		return ok(`{"pParamsEvents":{"KLEVP_EVENT_RANGE_ARRAY":[{"type":"params","value":{"event_id":1,"event_type":"KLPRCI_TaskState","task_new_state":4,` +
+			`"rise_time":{"type":"datetime","value":"2026-11-25T09:00:00Z"}}}]}}`)
+	case "HostGroup.GetHostTasks":
+		return ok(`{"PxgRetVal":"o1"}`)
+	case "HostTasks.GetNextTask":
+		return ok(`{"pTaskData":{"TASK_UNIQUE_ID":"195","TASKID_PRODUCT_NAME":"KES","TASKID_VERSION":"12.9.0.0","TASK_INFO_PARAMS":{"type":"params","value":{"DisplayName":"` + taskName + `"}}}}`)
+	case "SrvView.ResetIterator":
+		return ok(`{"wstrIteratorId":"i3"}`)
+	case "SrvView.GetRecordRange":
+		return ok(`{"pRecords":{"KLCSP_ITERATOR_ARRAY":[{"type":"params","value":{"strTask":"195","txtDisplayName":"` + taskName + `","nState":4}}]}}`)
 	}
 	return ok(`{}`)
 }

@@ -2,6 +2,7 @@ package ksc
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -226,6 +227,7 @@ func (*passed) UnmarshalJSON([]byte) error { return nil }
 // attributes named.
 type rows struct {
 	names []string
+	most  int // records; 0: chunkSize
 	all   []row
 	bytes int // that they took
 }
@@ -236,7 +238,7 @@ func (r *rows) UnmarshalJSON(data []byte) error {
 	if string(data) == "null" {
 		return nil
 	}
-	return elements(data, chunkSize+1, func(d *json.Decoder) error {
+	return elements(data, cmp.Or(r.most, chunkSize)+1, func(d *json.Decoder) error {
 		one := named{names: r.names}
 		err := d.Decode(&one)
 		r.all = append(r.all, one.row)
