@@ -82,10 +82,12 @@ func (o *order) entry(d guard.Decision) journal.Entry {
 		Digest: digest(o.host.ID, o.task.Name, o.params.JSON()), Params: o.params.JSON(), Sensitive: o.params.Sensitive(),
 		Allowed: d.Allowed, Rule: d.Rule, Decision: d.Reason, RefusalCode: d.Code,
 		Actor: o.request.Actor, Reason: o.request.Reason, CaseID: o.request.CaseID,
+		Baseline: o.baseline, Marked: o.request.Marker,
 	}
 	if !o.plugin.config.Unmarked {
-		e.Nonce = newNonce()
+		e.Nonce = o.nonce
 	}
+	o.entered = e
 	return e
 }
 

@@ -70,7 +70,7 @@ func (p *Plugin) enter(d destination) (s *server, release func(), refusal *share
 	if d.brought == nil {
 		return d.server, func() {}, nil
 	}
-	return p.brought.take(d.key, func() (*server, error) { return newServer(d.server.name, *d.brought) })
+	return p.brought.take(d.key, func() (*server, error) { return newServer(d.server.name, *d.brought, p.config.FollowCalls) })
 }
 
 // keyOf tells apart whatever differs, the password too, and gives nobody who

@@ -190,6 +190,7 @@ type asked struct {
 	Task                  string          `json:"task"`
 	Params                json.RawMessage `json:"params"`
 	ResponseEventIncident bool            `json:"responseEventIncident"`
+	Area                  string          `json:"responseEventIncidentArea"`
 }
 
 // readBody reads an incident's body; not ok where it asks for no response.

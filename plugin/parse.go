@@ -1,6 +1,8 @@
 package plugin
 
 import (
+	"fmt"
+
 	"github.com/kes-respond/kes-respond/plugin/task"
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -8,8 +10,8 @@ import (
 // parse checks all of the request that can be checked without asking anyone,
 // and names all that is wrong at once.
 func (p *Plugin) parse(r shared.Request) (*order, *shared.Error) {
-	o := &order{plugin: p, request: r}
-	violations := notCarriedOut(r)
+	o := &order{plugin: p, request: r, nonce: newNonce()}
+	violations := append(p.notCarriedOut(r), o.unmarkable()...)
 	var ok bool
 	if o.task, ok = task.Lookup(r.Task); !ok {
 		violations = append(violations, unknownTask(r.Task).Violations...)
@@ -51,25 +53,43 @@ func (o *order) needsNoServer() bool {
 	return len(o.plugin.servers) == 0 && r.Server == "" && r.Connection == nil && r.DryRun && r.HostLookup == shared.LookupNever
 }
 
-// notCarriedOut refuses the members that this version knows and does not
-// carry out yet: to ignore one would be to promise what is not kept.
-func notCarriedOut(r shared.Request) []shared.Violation {
-	var found []shared.Violation
-	for _, m := range []struct {
-		name string
-		used bool
-	}{
-		{"wait", r.Wait == shared.WaitDone},
-	} {
-		if m.used {
-			found = append(found, shared.Violation{Pointer: shared.Pointer(m.name), Message: "is not carried out by this version; leave it out"})
-		}
+// notCarriedOut refuses what this configuration does not carry out: to ignore it
+// would be to promise what is not kept.
+func (p *Plugin) notCarriedOut(r shared.Request) []shared.Violation {
+	if r.Wait == shared.WaitDone && p.config.FollowCalls == 0 {
+		return []shared.Violation{{Pointer: shared.Pointer("wait"), Message: "cannot be done here: the configuration has requests followed by no calls (followCalls: 0)"}}
 	}
-	return found
+	return nil
 }
 
-// area is the calling application, part of the console task's name.
+// markerDigits is how much of a request's nonce stands in its area: one in four
+// thousand million is the same.
+const markerDigits = 8
+
+// mostMarked is how long an area may be that gets a marker.
+const mostMarked = 32 - markerDigits - 1
+
+// unmarkable refuses an area that leaves no room for a marker.
+func (o *order) unmarkable() []shared.Violation {
+	if !o.request.Marker || len(o.plainArea()) <= mostMarked {
+		return nil
+	}
+	return []shared.Violation{{
+		Pointer: shared.Pointer("marker"),
+		Message: fmt.Sprintf("needs room in responseEventIncidentArea, which has %d characters; at most %d are left for it", len(o.plainArea()), mostMarked),
+	}}
+}
+
+// area is the calling application, part of the console task's name, and the
+// marker behind it where the request wants one.
 func (o *order) area() string {
+	if o.request.Marker {
+		return o.plainArea() + "-" + o.nonce[:markerDigits]
+	}
+	return o.plainArea()
+}
+
+func (o *order) plainArea() string {
 	if o.request.ResponseEventIncidentArea != "" {
 		return o.request.ResponseEventIncidentArea
 	}

@@ -50,6 +50,10 @@ type Config struct {
 	// ResendAfterSearch sends an order again whose answer was lost, and of which
 	// KSC shows nothing after the last search. Without it only what reads is.
 	ResendAfterSearch bool
+	// FollowCalls is how many calls a minute may be made to one server to follow
+	// requests, whatever waits, by this Plugin: 0 follows none, refuses to wait for
+	// an end, and looks at nothing before a request is sent.
+	FollowCalls int
 	// CheckAnew has Check try a login although KSC has just refused it: a person
 	// runs it who has mended the password.
 	CheckAnew bool
@@ -86,7 +90,7 @@ func New(ctx context.Context, c Config) (*Plugin, error) {
 	p := &Plugin{config: c, servers: map[string]*server{}, ledger: newLedger(c.Ledger)}
 	for name, config := range c.Servers {
 		config.Gate = p.gate(config, false)
-		s, err := newServer(name, config)
+		s, err := newServer(name, config, c.FollowCalls)
 		if err != nil {
 			return nil, fmt.Errorf("server %q: %w", name, err)
 		}

@@ -3,6 +3,7 @@ package plugin
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/kes-respond/kes-respond/plugin/guard"
 	"github.com/kes-respond/kes-respond/shared"
@@ -35,7 +36,7 @@ func (o *order) policy() guard.Policy {
 
 // warnings are what a person should know of a request that was judged.
 func (o *order) warnings() []string {
-	all := o.params.Warnings()
+	all := append(slices.Clip(o.params.Warnings()), o.remarks...)
 	if o.ruling != nil && o.ruling.warning != "" {
 		all = append([]string{o.ruling.warning}, all...)
 	}

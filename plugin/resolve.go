@@ -69,7 +69,7 @@ func lookupBy(lookup string) ksc.By {
 }
 
 func (o *order) known(h ksc.Host) shared.Host {
-	o.facts = factsOf(h)
+	o.facts, o.seen = factsOf(h), &h
 	return shared.Host{ID: h.ID, Name: h.DisplayName}
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/kes-respond/kes-respond/plugin/guard"
 	"github.com/kes-respond/kes-respond/plugin/journal"
+	"github.com/kes-respond/kes-respond/plugin/ksc"
 	"github.com/kes-respond/kes-respond/plugin/task"
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -29,10 +30,17 @@ type order struct {
 	open     bool // the claim has no end yet, and is ours to end
 
 	outstanding int // requests to the server, when this one was claimed
+
+	nonce    string            // by which its incident, and where it has a marker its console task, is known
+	seen     *ksc.Host         // as it was looked up
+	baseline *journal.Baseline // the host's console tasks before it was sent; nil: not read
+	remarks  []string          // of what may keep it from being carried out
+	entered  journal.Entry     // as it was put before the ledger
+	record   journal.Record    // of what is followed
 }
 
-// Respond carries out one request: parse, resolve, decide, claim, send. It
-// never lets an error pass for a success: what is not known is unknown.
+// Respond carries out one request: parse, resolve, decide, claim, send, follow.
+// It never lets an error pass for a success: what is not known is unknown.
 func (p *Plugin) Respond(ctx context.Context, r shared.Request, emit func(shared.Event)) shared.Result {
 	p.running.Add(1)
 	defer p.running.Done()
@@ -54,9 +62,13 @@ func (p *Plugin) Respond(ctx context.Context, r shared.Request, emit func(shared
 	if err := o.address(ctx); err != nil {
 		return o.notAddressed(ctx, err)
 	}
-	if result := o.take(ctx, o.decide()); result != nil {
+	decision := o.decide()
+	if decision.Allowed && !o.recalled {
+		o.survey(ctx)
+	}
+	if result := o.take(ctx, decision); result != nil {
 		o.warnOfPolicy(emit)
-		return *result
+		return o.follow(ctx, *result, emit)
 	}
 	defer o.broken(ctx)
 	if result := o.tell(ctx, emit); result != nil {
@@ -67,7 +79,7 @@ func (p *Plugin) Respond(ctx context.Context, r shared.Request, emit func(shared
 		emit(shared.Event{Progress: &shared.Progress{Stage: shared.StageSubmitted, Incident: result.Incident}})
 	}
 	o.warnOfExpiry(emit) // the first connection may be that of the order
-	return result
+	return o.follow(ctx, result, emit)
 }
 
 // tell says that the request was accepted, and what to know of it. Where nobody

@@ -145,7 +145,7 @@ func (o *order) stored(ctx context.Context, a attempt) shared.Result {
 		result.Incident.AddedAt = &a.added
 	}
 	result.Undo = o.undo()
-	result.Message = "KSC has stored the request; that a host has acted on it is not known yet"
+	result.Message = "KSC has stored the request" + notKnownYet
 	if a.second != nil {
 		if a.second = o.update(ctx, a.incident, a.second); a.second == nil {
 			a.lapses = errors.Join(a.lapses, o.claim.Updated(ctx))
@@ -164,6 +164,9 @@ func (o *order) stored(ctx context.Context, a attempt) shared.Result {
 	}
 	return unrecorded(o.end(ctx, result), a.lapses)
 }
+
+// notKnownYet is what is not known of a request that was only stored.
+const notKnownYet = "; that a host has acted on it is not known yet"
 
 // update repeats the second step, which may be repeated, until it is done, KSC
 // refuses it, or the time is over. last is why it is not done yet.

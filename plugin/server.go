@@ -27,9 +27,13 @@ type server struct {
 	known   atomic.Bool           // it has answered, so its address is right
 	last    atomic.Pointer[error] // the last failure that tells of it
 	warned  atomic.Bool           // of its certificate's end
+	around  surroundings
+	watcher *watcher
 }
 
-func newServer(name string, c ksc.Config) (*server, error) {
+// newServer makes a server that is asked so many times a minute what became of
+// requests.
+func newServer(name string, c ksc.Config, followCalls int) (*server, error) {
 	if c.MaxConns <= 0 {
 		c.MaxConns = talkers
 	}
@@ -37,7 +41,9 @@ func newServer(name string, c ksc.Config) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &server{name: name, client: client, turns: make(chan struct{}, c.MaxConns), circuit: newCircuit(name)}, nil
+	s := &server{name: name, client: client, turns: make(chan struct{}, c.MaxConns), circuit: newCircuit(name)}
+	s.watcher = newWatcher(s, followCalls)
+	return s, nil
 }
 
 // turn waits for leave to talk to the server, in the order of asking. No event

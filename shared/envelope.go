@@ -47,11 +47,12 @@ func members() []member {
 		{"dryRun", respond, nil, boolean(func(r *Request) *bool { return &r.DryRun })},
 		{"idempotencyKey", respond, nil, text(128, func(r *Request) *string { return &r.IdempotencyKey })},
 		{"allowDuplicate", respond, nil, boolean(func(r *Request) *bool { return &r.AllowDuplicate })},
+		{"marker", respond, nil, boolean(func(r *Request) *bool { return &r.Marker })},
 		{"actor", respond, nil, text(256, func(r *Request) *string { return &r.Actor })},
 		{"reason", respond, nil, text(1024, func(r *Request) *string { return &r.Reason })},
 		{"caseId", respond, nil, text(256, func(r *Request) *string { return &r.CaseID })},
-		{"incident", []string{TypeStatus}, []string{TypeStatus}, readIncident},
-		{"target", []string{TypeCancel}, []string{TypeCancel}, func(r *Request, raw json.RawMessage) (err error) {
+		{"incident", []string{TypeStatus}, nil, readIncident},
+		{"target", []string{TypeCancel, TypeStatus}, []string{TypeCancel}, func(r *Request, raw json.RawMessage) (err error) {
 			r.Target, err = ParseID(raw)
 			return err
 		}},
@@ -87,6 +88,9 @@ func readMembers(r *Request, raw map[string]json.RawMessage) (found []Violation,
 			found = append(found, flawsOf(m.name, m.read(r, value))...)
 		}
 	}
+	if r.Type == TypeStatus {
+		found = append(found, asksAbout(raw)...)
+	}
 	var unknown []string
 	for name := range raw {
 		if !known[name] {
@@ -99,6 +103,18 @@ func readMembers(r *Request, raw map[string]json.RawMessage) (found []Violation,
 		found = append(found, Violation{Pointer(name), "is not a member that requests have" + meant(name, known)})
 	}
 	return found, len(unknown) - len(listed)
+}
+
+// asksAbout wants of a status request that it names one thing.
+func asksAbout(raw map[string]json.RawMessage) []Violation {
+	_, incident := raw["incident"]
+	switch _, request := raw["target"]; {
+	case !incident && !request:
+		return []Violation{{Pointer("incident"), "is required, or target in its place"}}
+	case incident && request:
+		return []Violation{{Pointer("target"), "has no place beside incident"}}
+	}
+	return nil
 }
 
 func flawsOf(name string, err error) []Violation {

@@ -55,16 +55,19 @@ type Host struct {
 // shows or ignores a stage it does not know.
 const (
 	StageSubmitted = "submitted" // KSC has stored the incident
+	StageTaken     = "taken"     // KSC has made a console task of it; Message says where it stands
+	StageRunning   = "running"   // that runs on the host; Percent where KSC tells it
 	StageWarning   = "warning"   // something the person should know; Message says it
 )
 
 // Progress tells what happens on the way. With all progress removed the
 // stream keeps its meaning.
 type Progress struct {
-	Stage    string    `json:"stage"`
-	Message  string    `json:"message,omitempty"`
-	Incident *Incident `json:"incident,omitempty"`
-	Percent  *int      `json:"percent,omitempty"`
+	Stage       string       `json:"stage"`
+	Message     string       `json:"message,omitempty"`
+	Incident    *Incident    `json:"incident,omitempty"`
+	ConsoleTask *ConsoleTask `json:"consoleTask,omitempty"`
+	Percent     *int         `json:"percent,omitempty"`
 }
 
 // Incident names the KSC record of a request. ID is decimal text: numbers
@@ -85,6 +88,14 @@ type ConsoleTask struct {
 	FinishedAt  *time.Time `json:"finishedAt,omitempty"`
 }
 
+// HostEvents are events of one kind that KSC holds of a console task on its
+// host, besides those that tell its state: what a scan has found, for one.
+type HostEvents struct {
+	Type         string   `json:"type"`                   // KSC's name of the kind
+	Count        int      `json:"count"`                  // of those that were read
+	Descriptions []string `json:"descriptions,omitempty"` // of the first of them, no text twice
+}
+
 // Result is the one end of a request.
 type Result struct {
 	Outcome     Outcome      `json:"outcome"`
@@ -93,6 +104,7 @@ type Result struct {
 	Host        *Host        `json:"host,omitempty"`
 	Incident    *Incident    `json:"incident,omitempty"`
 	ConsoleTask *ConsoleTask `json:"consoleTask,omitempty"`
+	HostEvents  []HostEvents `json:"hostEvents,omitempty"`
 	Message     string       `json:"message,omitempty"`
 	Error       *Error       `json:"error,omitempty"`
 	Undo        *Undo        `json:"undo,omitempty"`

@@ -82,7 +82,8 @@ func anyEvent(t *rapid.T) shared.Event {
 	case 2:
 		e.Progress = &shared.Progress{
 			Stage: "warning", Message: text("message"),
-			Incident: &shared.Incident{Server: text("server"), ID: text("incident"), AddedAt: &someTime},
+			Incident:    &shared.Incident{Server: text("server"), ID: text("incident"), AddedAt: &someTime},
+			ConsoleTask: &shared.ConsoleTask{ID: text("cid"), Name: text("cname"), State: text("state"), Description: text("description")},
 		}
 	case 3:
 		e.Result = &shared.Result{
@@ -90,6 +91,7 @@ func anyEvent(t *rapid.T) shared.Event {
 			Host:        &shared.Host{ID: text("id"), Name: text("name")},
 			Incident:    &shared.Incident{Server: text("server"), ID: text("incident")},
 			ConsoleTask: &shared.ConsoleTask{ID: text("cid"), Name: text("cname"), State: text("state"), Description: text("description")},
+			HostEvents:  []shared.HostEvents{{Type: text("kind"), Count: 3, Descriptions: textsOf(t, text, "descriptions")}, {Type: text("kinds")}},
 			Undo:        &shared.Undo{Task: text("undo"), Params: raw("params")},
 			DuplicateOf: text("duplicate"),
 			Plan:        &shared.Plan{BodySHA256: "00", Body: text("body"), Decision: text("decision"), Warnings: textsOf(t, text, "warnings")},

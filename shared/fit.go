@@ -42,7 +42,7 @@ func (f fit) event(e Event) Event {
 		e.Accepted = &a
 	case e.Progress != nil:
 		p := *e.Progress
-		p.Message, p.Incident = f.cut(p.Message), f.incident(p.Incident)
+		p.Message, p.Incident, p.ConsoleTask = f.cut(p.Message), f.incident(p.Incident), f.consoleTask(p.ConsoleTask)
 		e.Progress = &p
 	case e.Result != nil:
 		e.Result = f.result(*e.Result)
@@ -76,6 +76,15 @@ func (f fit) incident(i *Incident) *Incident {
 	return &Incident{Server: f.named(i.Server), ID: f.named(i.ID), AddedAt: i.AddedAt}
 }
 
+func (f fit) consoleTask(t *ConsoleTask) *ConsoleTask {
+	if t == nil {
+		return nil
+	}
+	c := *t
+	c.ID, c.Name, c.State, c.Description = f.named(c.ID), f.cut(c.Name), f.cut(c.State), f.cut(c.Description)
+	return &c
+}
+
 func (f fit) result(r Result) *Result {
 	r.Task, r.DuplicateOf = f.named(r.Task), f.named(r.DuplicateOf)
 	r.TargetHost, r.Message = f.cut(r.TargetHost), f.cut(r.Message)
@@ -84,10 +93,14 @@ func (f fit) result(r Result) *Result {
 		r.Host = &host
 	}
 	r.Incident = f.incident(r.Incident)
-	if r.ConsoleTask != nil {
-		c := *r.ConsoleTask
-		c.ID, c.Name, c.State, c.Description = f.named(c.ID), f.cut(c.Name), f.cut(c.State), f.cut(c.Description)
-		r.ConsoleTask = &c
+	r.ConsoleTask = f.consoleTask(r.ConsoleTask)
+	r.HostEvents = slices.Clone(r.HostEvents[:min(len(r.HostEvents), f.list)])
+	for i := range r.HostEvents {
+		e := &r.HostEvents[i]
+		e.Type, e.Descriptions = f.cut(e.Type), slices.Clone(e.Descriptions[:min(len(e.Descriptions), f.list)])
+		for n := range e.Descriptions {
+			e.Descriptions[n] = f.cut(e.Descriptions[n])
+		}
 	}
 	if r.Undo != nil && len(r.Undo.Task)+len(r.Undo.Params) > f.raw {
 		r.Undo = nil

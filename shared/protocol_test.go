@@ -110,6 +110,14 @@ func (e *example) configure(t testing.TB, line int, text string) {
 		e.ksc.Latency, err = time.ParseDuration(value)
 	case "denies":
 		e.ksc.Denied = strings.Split(value, ", ")
+	case "task-delay":
+		e.ksc.Tasks.Delay, err = time.ParseDuration(value)
+	case "task-outcome":
+		e.ksc.Tasks.Outcome = value
+	case "task-oddity":
+		e.ksc.Tasks.Oddities = []string{value}
+	case "console":
+		e.ksc.ConsoleOff = value == "off"
 	case "does":
 		e.ksc.Mischief, err = ksctest.ParseMischief(value)
 		e.ksc.Seed = 1
@@ -143,7 +151,7 @@ func TestExamplesOfTheSpecification(t *testing.T) {
 	for _, kind := range []string{
 		"hello", "accepted", "progress", "result", "described", "checked", "error",
 		"respond", "status", "cancel", "describe", "check", "shutdown",
-		"submitted", "planned", "pending", "refused", "failed", "cancelled", "unknown",
+		"submitted", "planned", "pending", "refused", "failed", "cancelled", "unknown", "succeeded", "partial",
 	} {
 		assert.True(t, shown[kind], "no example shows %s", kind)
 	}
@@ -238,7 +246,7 @@ func pluginOf(t testing.TB, server *ksctest.Server) *plugin.Plugin {
 	dir := filepath.Join(t.TempDir(), "ledger")
 	p, err := plugin.New(context.Background(), plugin.Config{Version: "1.0.0", Servers: map[string]ksc.Config{"main": {
 		Addr: "ksc.example:13299", User: "edr-operator", Password: "p", Trust: trust, Dial: server.Dial,
-	}}, Ledger: func(ctx context.Context) (*journal.Journal, error) {
+	}}, FollowCalls: plugin.DefaultFollowCalls, Ledger: func(ctx context.Context) (*journal.Journal, error) {
 		return journal.Open(ctx, dir, journal.Options{User: "tester"})
 	}})
 	require.NoError(t, err)

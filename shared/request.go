@@ -55,11 +55,12 @@ type Request struct {
 	DryRun                    bool            `json:"dryRun,omitempty"`
 	IdempotencyKey            string          `json:"idempotencyKey,omitempty"`
 	AllowDuplicate            bool            `json:"allowDuplicate,omitempty"`
+	Marker                    bool            `json:"marker,omitempty"` // the area gets a marker of this request's own
 	Actor                     string          `json:"actor,omitempty"`
 	Reason                    string          `json:"reason,omitempty"`
 	CaseID                    string          `json:"caseId,omitempty"`
-	Incident                  *Incident       `json:"incident,omitempty"` // what status asks about
-	Target                    ID              `json:"target,omitempty"`   // what cancel ends
+	Incident                  *Incident       `json:"incident,omitempty"` // what status asks about, or
+	Target                    ID              `json:"target,omitempty"`   // the request that it asks about, or that cancel ends
 }
 
 // Duration is a time span that travels as Go writes it: "90s", "1h30m".

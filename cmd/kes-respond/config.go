@@ -24,6 +24,7 @@ type configFile struct {
 	Mark          *bool                 `json:"markIncidents"` // nil: yes
 	Resend        bool                  `json:"resendAfterSearch"`
 	Connections   *bool                 `json:"requestConnections"` // nil: yes
+	FollowCalls   *int                  `json:"followCalls"`        // nil: plugin.DefaultFollowCalls
 	path          string
 }
 

@@ -30,6 +30,7 @@ type taskFlags struct {
 	dryRun     *once
 
 	allowDuplicate *once
+	marker         *once
 }
 
 // paramFlag is one parameter's flag.
@@ -65,13 +66,14 @@ func taskCommand(s surroundings, t *task.Task) *cobra.Command {
 	f.texts["hostLookup"] = choiceFlag(flags, "hostLookup", "how", "auto, id, dns, fqdn, netbios, ip or never (default auto)",
 		shared.LookupAuto, shared.LookupID, shared.LookupDNS, shared.LookupFQDN, shared.LookupNetBIOS, shared.LookupIP, shared.LookupNever)
 	f.dryRun = boolFlag(flags, "dryRun", "true: do everything but the sending")
-	f.texts["wait"] = choiceFlag(flags, "wait", "until", "submit: until KSC has stored the request (default)", shared.WaitSubmit, shared.WaitDone)
-	f.texts["timeout"] = stringFlag(flags, "timeout", "time for the whole request, such as 90s (default 60s)")
+	f.texts["wait"] = choiceFlag(flags, "wait", "until", "submit: until KSC has stored the request (default); done: until its console task has come to an end on the host", shared.WaitSubmit, shared.WaitDone)
+	f.texts["timeout"] = stringFlag(flags, "timeout", "time for the whole request, such as 90s (default 60s; 30m to wait for done)")
 	area := stringFlag(flags, "responseEventIncidentArea", "name of the calling application, part of the console task's name (default KUMA)")
 	flags.Var(area, "area", "short for --responseEventIncidentArea")
 	f.texts["responseEventIncidentArea"] = area
 	f.texts["idempotencyKey"] = stringFlag(flags, "idempotencyKey", "key that stands for this request: sent again under it, it is answered and not carried out twice")
 	f.allowDuplicate = boolFlag(flags, "allowDuplicate", "true: send even though an equal request was sent a moment ago")
+	f.marker = boolFlag(flags, "marker", "true: the area gets a short marker, by which the console task of this request is known from every other")
 	f.texts["actor"] = stringFlag(flags, "actor", "who asks, for the ledger")
 	f.texts["reason"] = stringFlag(flags, "reason", "why, for the ledger")
 	f.texts["caseId"] = stringFlag(flags, "caseId", "for which case, for the ledger")
@@ -117,7 +119,7 @@ func (f *taskFlags) request() ([]byte, error) {
 	if f.common.server.set {
 		members["server"] = f.common.server.value
 	}
-	for name, o := range map[string]*once{"dryRun": f.dryRun, "allowDuplicate": f.allowDuplicate} {
+	for name, o := range map[string]*once{"dryRun": f.dryRun, "allowDuplicate": f.allowDuplicate, "marker": f.marker} {
 		if o.set {
 			members[name] = o.value == "true"
 		}

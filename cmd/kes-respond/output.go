@@ -87,10 +87,14 @@ func (o *output) text(e shared.Event) string {
 		line(&b, "accepted", "host "+hostText(e.Accepted.Host))
 	case e.Progress != nil:
 		p := e.Progress
-		if p.Incident != nil {
+		switch {
+		case p.Incident != nil:
 			line(&b, "incident", p.Incident.ID+" on server "+p.Incident.Server)
-		} else {
+		default:
 			line(&b, p.Stage, p.Message)
+		}
+		if t := p.ConsoleTask; t != nil && p.Stage == shared.StageTaken {
+			line(&b, "  console task", consoleTaskText(*t))
 		}
 	case e.Checked != nil:
 		checkedText(&b, *e.Checked)
@@ -113,6 +117,15 @@ func (o *output) resultText(b *strings.Builder, r shared.Result) {
 			line(b, "  stored", i.AddedAt.Format(time.RFC3339)+" for "+r.Task+" on "+r.TargetHost)
 		}
 		line(b, "  where it stands", "kes-respond status "+i.ID+" --server "+i.Server)
+	}
+	if t := r.ConsoleTask; t != nil {
+		line(b, "  console task", consoleTaskText(*t))
+	}
+	for _, e := range r.HostEvents {
+		line(b, "  events", fmt.Sprintf("%d of type %s", e.Count, e.Type))
+		for _, text := range e.Descriptions {
+			line(b, "    event", text)
+		}
 	}
 	if u := r.Undo; u != nil {
 		line(b, "  taken back by", u.Task+" with params "+string(u.Params))
@@ -162,6 +175,20 @@ func (o *output) place(pointer string) string {
 		return "at " + pointer
 	}
 	return "--" + name
+}
+
+func consoleTaskText(t shared.ConsoleTask) string {
+	text := t.ID
+	if t.Name != "" {
+		text += " " + strconv.Quote(t.Name)
+	}
+	if t.State != "" {
+		text += ", " + t.State
+	}
+	if t.FinishedAt != nil {
+		text += " at " + t.FinishedAt.UTC().Format(time.RFC3339)
+	}
+	return text
 }
 
 func hostText(h shared.Host) string {

@@ -66,8 +66,11 @@ func (f settingsFlags) settings(s surroundings) (settings, error) {
 	set := settings{policies: policies, plugin: plugin.Config{
 		Version: version, Area: file.Area, Default: def, Servers: map[string]ksc.Config{},
 		Policy: policies.now, Ledger: file.Ledger.ledger(s).open, Unmarked: file.Mark != nil && !*file.Mark, ResendAfterSearch: file.Resend, CheckAnew: f.anew,
-		Connections: file.connections(s),
+		Connections: file.connections(s), FollowCalls: plugin.DefaultFollowCalls,
 	}}
+	if file.FollowCalls != nil {
+		set.plugin.FollowCalls = *file.FollowCalls
+	}
 	var wrong []error
 	for _, name := range slices.Sorted(maps.Keys(servers)) {
 		if !f.all && def != "" && name != def {

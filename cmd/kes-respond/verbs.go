@@ -58,21 +58,31 @@ func hello() shared.Hello {
 func statusCommand(s surroundings) *cobra.Command {
 	var f settingsFlags
 	c := &cobra.Command{
-		Use: "status INCIDENT", Short: "where an earlier request stands, as far as its incident tells",
-		Example: "  kes-respond status 4711",
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return usage("status takes the number of one incident")
-			}
-			return nil
-		},
+		Use: "status [INCIDENT]", Short: "where an earlier request stands: stored, taken, running, done or not",
+		Long: `status tells what became of a request, from another process or on another day too:
+what the ledger knows of its end, or else what KSC's incident and console task say
+now. A request is named by the number of its incident, or with --request by its own
+id, as the ledger on this machine has it. It sends nothing to a host.`,
+		Example: "  kes-respond status 4711\n  kes-respond status --request alert-17 --wait done --timeout 20m",
 	}
 	f.add(c.Flags())
-	wait := choiceFlag(c.Flags(), "wait", "until", "submit (default); done is not carried out by this version", shared.WaitSubmit, shared.WaitDone)
-	timeout := stringFlag(c.Flags(), "timeout", "time for the whole request, such as 90s (default 60s)")
+	wait := choiceFlag(c.Flags(), "wait", "until", "submit: say what is known now (default); done: look on until its console task has come to an end", shared.WaitSubmit, shared.WaitDone)
+	timeout := stringFlag(c.Flags(), "timeout", "time for the whole request, such as 90s (default 60s; 30m to wait for done)")
+	request := stringFlag(c.Flags(), "request", "id of the request, in the place of its incident")
+	c.Args = func(_ *cobra.Command, args []string) error {
+		if len(args) > 1 || (len(args) == 1) == request.set {
+			return usage("status takes the number of one incident, or the id of one request with --request")
+		}
+		return nil
+	}
 	form := choiceFlag(c.Flags(), "output", "form", "json or text (default: text on a terminal)", "json", "text")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		members := map[string]any{"type": shared.TypeStatus, "incident": map[string]string{"id": args[0]}}
+		members := map[string]any{"type": shared.TypeStatus}
+		if request.set {
+			members["target"] = request.value
+		} else {
+			members["incident"] = map[string]string{"id": args[0]}
+		}
 		for name, o := range map[string]*once{"wait": wait, "timeout": timeout, "server": f.server} {
 			if o.set {
 				members[name] = o.value
@@ -87,6 +97,7 @@ func statusCommand(s surroundings) *cobra.Command {
 		if refusal != nil {
 			return out.end(r, shared.Result{Outcome: shared.Refused, Error: refusal, Message: refusal.Message})
 		}
+		f.all = request.set // the ledger says on which server it is
 		return withPlugin(c.Context(), s, f, func(p *plugin.Plugin, _ settings) error {
 			return out.end(r, p.Status(c.Context(), r, out.emitter(r.ID)))
 		})

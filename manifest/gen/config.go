@@ -36,6 +36,10 @@ func configSchema(string) (schema, error) {
 		member{"markIncidents", boolean("Whether an incident's body starts with white space by which it is known to be ours when KSC's answer was lost; true where nothing is said")},
 		member{"resendAfterSearch", boolean("Whether a request that changes a host is sent again when KSC's answer was lost and KSC shows nothing of it after the last search; else it ends as unknown")},
 		member{"requestConnections", boolean("Whether a request may bring the KSC server it is for, and the account, in \"connection\"; true where nothing is said")},
+		member{"followCalls", &jsonschema.Schema{
+			Type: "integer", Minimum: "0", Maximum: "6000",
+			Description: "How many calls a minute may be made to one KSC server to follow requests, whatever waits; 120 where nothing is said. With 0 nothing is followed, no request can wait for its end, and nothing is looked at before one is sent",
+		}},
 	)...)
 	s.Title = "config"
 	s.Description = "config.yaml of kes-respond. A path that is not absolute is meant from the file's own folder. The environment variables of the same names come before the file."

@@ -44,7 +44,7 @@ func requestMembers(tasks []*task.Task) []requestMember {
 	for _, t := range tasks {
 		names = append(names, t.Name)
 	}
-	timeout := text(64, `Time for the whole request, such as "90s" or "5m": above zero and at most 24h; 60s where it is absent`)
+	timeout := text(64, `Time for the whole request, such as "90s" or "5m": above zero and at most 24h; where it is absent 60s, or 30m to wait for done`)
 	timeout.Pattern = duration
 	mark := &jsonschema.Schema{Type: "boolean", Enum: []any{true}, Description: "True where it is given: it is always sent as true"}
 	host := text(256, "The host: its KSC id or a name, as hostLookup says; no blanks around it")
@@ -61,16 +61,17 @@ func requestMembers(tasks []*task.Task) []requestMember {
 		{member{"connection", connection()}, append([]string{shared.TypeCheck}, asks...), nil},
 		{member{"hostLookup", oneOf("How targetHost is looked up: auto (default) takes an exact id, else a DNS name, FQDN or NetBIOS name; never sends it as it is",
 			shared.LookupAuto, shared.LookupID, shared.LookupDNS, shared.LookupFQDN, shared.LookupNetBIOS, shared.LookupIP, shared.LookupNever)}, respond, nil},
-		{member{"wait", oneOf("submit (default): until KSC has stored the request", shared.WaitSubmit)}, asks, nil},
+		{member{"wait", oneOf("submit (default): until KSC has stored the request; done: until its console task has come to an end on the host", shared.WaitSubmit, shared.WaitDone)}, asks, nil},
 		{member{"timeout", timeout}, asks, nil},
 		{member{"dryRun", boolean("Everything but the sending")}, respond, nil},
 		{member{"idempotencyKey", text(128, "The same key is the same request: it is carried out once, and a later one is answered with what became of the first")}, respond, nil},
 		{member{"allowDuplicate", boolean("Send even though an equal request was sent a moment ago")}, respond, nil},
+		{member{"marker", boolean("The area gets a short marker of this request's own, so that its console task is known by its name; with it the area has at most 23 characters")}, respond, nil},
 		{member{"actor", text(256, "Who asks, for the ledger; recorded as claimed")}, respond, nil},
 		{member{"reason", text(1024, "Why, for the ledger")}, respond, nil},
 		{member{"caseId", text(256, "For which case, for the ledger")}, respond, nil},
-		{member{"incident", incident()}, status, status},
-		{member{"target", id("The id of the request to cancel", false)}, cancel, cancel},
+		{member{"incident", incident()}, status, nil},
+		{member{"target", id("The id of the request to cancel, or for status, in the place of incident, of the one asked about, as the ledger has it", false)}, append(status, cancel...), cancel},
 	}
 }
 
@@ -160,6 +161,9 @@ func ofType(name string, members []requestMember) *jsonschema.Schema {
 		if slices.Contains(m.required, name) {
 			then.Required = append(then.Required, m.name)
 		}
+	}
+	if name == shared.TypeStatus { // one of the two, and not both
+		then.OneOf = []*jsonschema.Schema{{Required: []string{"incident"}}, {Required: []string{"target"}}}
 	}
 	return when("type", name, name != shared.TypeRespond, then)
 }

@@ -102,6 +102,7 @@ func requestBases() []string {
 		`{"task":"isolateHost","targetHost":"PC-12","params":{"action":1},"hostLookup":"never"}`,
 		`{"type":"respond","task":"onDemandScan","targetHost":"PC-12","params":[{"enabled":true,"path":"","recursive":true,"type":14}]}`,
 		`{"type":"status","incident":{"id":"4711"}}`,
+		`{"type":"status","target":"7"}`,
 		`{"type":"cancel","target":"7"}`,
 		`{"type":"describe"}`,
 		`{"type":"describe","task":"getFile"}`,
@@ -235,7 +236,7 @@ func TestRequestSchemaNamesWhatIsCarriedOut(t *testing.T) {
 	plausible := map[string]string{
 		"type": `"respond"`, "id": `"7"`, "task": `"isolateHost"`, "targetHost": `"PC-12"`, "params": `{"action":1}`, "responseEventIncident": `true`,
 		"responseEventIncidentArea": `"KUMA"`, "server": `"main"`, "hostLookup": `"dns"`, "wait": `"submit"`, "timeout": `"90s"`, "dryRun": `true`,
-		"idempotencyKey": `"k"`, "allowDuplicate": `true`, "actor": `"a"`, "reason": `"r"`, "caseId": `"c"`, "incident": `{"id":"7"}`, "target": `"7"`,
+		"idempotencyKey": `"k"`, "allowDuplicate": `true`, "marker": `true`, "actor": `"a"`, "reason": `"r"`, "caseId": `"c"`, "incident": `{"id":"7"}`, "target": `"7"`,
 		"connection": `{"kscHost":"ksc.example","kscUser":"edr","kscPassword":"demo-only","kscCert":"` + strings.Repeat("00", 32) + `"}`,
 	}
 	for _, member := range knownMembers() {
@@ -246,7 +247,7 @@ func TestRequestSchemaNamesWhatIsCarriedOut(t *testing.T) {
 		case "incident":
 			base = requestBases()[2]
 		case "target":
-			base = requestBases()[3]
+			base = requestBases()[4]
 		}
 		in, answer := p.takes(t, set(t, base, member, raw))
 		assert.Equal(t, in, slices.Contains(slices.Collect(maps.Keys(s.Properties)), member), "%s: %s", member, answer)

@@ -45,7 +45,7 @@ var lineKeywords = map[string]string{
 	"if":            "request: names the one place that is wrong",
 	"then":          "request",
 	"propertyNames": "request: which members a type takes; config: what a server may be called",
-	"oneOf":         "event: the kinds, told apart by type",
+	"oneOf":         "event: the kinds, told apart by type; request: what status asks about",
 	"anyOf":         "an id is a text or a number, kscPort and kscCert likewise",
 	"not":           "config: what excludes each other",
 	"minimum":       "seq and kscPort",

@@ -9,9 +9,10 @@ import (
 // Baseline is what console tasks a host had before a request to it was sent:
 // one that is among them carries out another request.
 type Baseline struct {
-	Tasks     []string `json:"tasks"` // the ids of group and global console tasks
-	Local     []string `json:"local"` // of the host's own; means nothing where LocalRead is not set
-	LocalRead bool     `json:"localRead,omitempty"`
+	Tasks      []string `json:"tasks"` // the ids of group and global console tasks; nil: they were not read
+	Local      []string `json:"local"` // of the host's own; means nothing where LocalRead is not set
+	LocalRead  bool     `json:"localRead,omitempty"`
+	ConsoleOff bool     `json:"consoleOff,omitempty"` // by KSC's word no service console was connected, which would make a console task
 }
 
 // maxBaseline is how many ids a Baseline may hold to be recorded. Each is as long

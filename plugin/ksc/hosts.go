@@ -23,6 +23,7 @@ type Host struct {
 	NagentVersion string
 	KESVersion    string
 	GroupID       int64
+	Unassigned    bool // in no administration group
 	GroupName     string
 	GroupPath     string // with the groups above; in which form is documented nowhere
 }
@@ -55,7 +56,7 @@ func hostFields() []string {
 	return []string{
 		"KLHST_WKS_HOSTNAME", "KLHST_WKS_DN", "KLHST_WKS_FQDN", "KLHST_WKS_DNSNAME", "KLHST_WKS_WINHOSTNAME",
 		"KLHST_WKS_IP_LONG", "KLHST_WKS_CONNECT_IP_LONG", "KLHST_WKS_STATUS", "KLHST_WKS_LAST_VISIBLE", "KLHST_WKS_OS_NAME",
-		"KLHST_WKS_NAG_VERSION", "KLHST_WKS_RTP_AV_VERSION", "KLHST_WKS_GROUPID", "name", "grp_full_name",
+		"KLHST_WKS_NAG_VERSION", "KLHST_WKS_RTP_AV_VERSION", "KLHST_WKS_GROUPID", "name", "grp_full_name", "KLHST_WKS_FROM_UNASSIGNED",
 	}
 }
 
@@ -161,6 +162,7 @@ func hostOf(r row) Host {
 	}
 	h.Status, h.StatusKnown = r["KLHST_WKS_STATUS"].integer()
 	h.GroupID, _ = r["KLHST_WKS_GROUPID"].integer()
+	h.Unassigned, _ = r["KLHST_WKS_FROM_UNASSIGNED"].boolean()
 	h.IPv4, h.ConnectIPv4 = ipv4(r["KLHST_WKS_IP_LONG"]), ipv4(r["KLHST_WKS_CONNECT_IP_LONG"])
 	return h
 }

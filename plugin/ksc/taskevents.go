@@ -45,13 +45,22 @@ func (c *Client) TaskEvents(ctx context.Context, id, host string, most int) ([]T
 			Order  []wrapped      `json:"pSortFields"`
 			Host   string         `json:"strHostName"`
 			Filter map[string]any `json:"pFilter"`
-		}{id, fields, []wrapped{wrapParams(map[string]any{"Name": "rise_time", "Asc": false})}, host, map[string]any{}},
+		}{id, fields, newestFirst(), host, map[string]any{}},
 		id: "strIteratorId", list: "pParamsEvents", member: "KLEVP_EVENT_RANGE_ARRAY", names: fields, most: most,
 	}.run(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	records := slices.DeleteFunc(p.rows.all, func(r row) bool {
+	return latest(p.rows.all, fields, host, most), nil
+}
+
+func newestFirst() []wrapped {
+	return []wrapped{wrapParams(map[string]any{"Name": "rise_time", "Asc": false})}
+}
+
+// latest are the last of a host's events, oldest first.
+func latest(records []row, fields []string, host string, most int) []TaskEvent {
+	records = slices.DeleteFunc(records, func(r row) bool {
 		name := r["hostname"].text()
 		return !r.hasAny(fields) || name != "" && !strings.EqualFold(name, host)
 	})
@@ -66,7 +75,7 @@ func (c *Client) TaskEvents(ctx context.Context, id, host string, most int) ([]T
 	for _, r := range records[max(0, len(records)-most):] {
 		events = append(events, eventOf(r))
 	}
-	return events, nil
+	return events
 }
 
 func eventOf(r row) TaskEvent {

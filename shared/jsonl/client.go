@@ -141,6 +141,8 @@ func (c *Client) Status(ctx context.Context, r shared.Request, emit func(shared.
 	}
 	if r.Incident != nil {
 		asks.Incident = &shared.Incident{Server: r.Incident.Server, ID: r.Incident.ID}
+	} else {
+		asks.Target = r.Target
 	}
 	return c.answer(ctx, asks, emit)
 }

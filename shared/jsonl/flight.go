@@ -22,6 +22,7 @@ type flight struct {
 	room  sync.Cond
 	calls map[shared.ID]*call
 	count int // calls that hold room; one more than in calls while a result is being written
+	late  int // calls that hold none any more but that of their bytes: they linger
 	bytes int64
 	door  bool // a line was read and is being taken
 	shut  bool
@@ -39,7 +40,7 @@ func newFlight(bytes int64, calls int) *flight {
 func (f *flight) arrive() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.door = !f.shut || f.count > 0
+	f.door = !f.shut || f.count+f.late > 0
 	return f.door
 }
 
@@ -58,7 +59,7 @@ func (f *flight) enter(c *call) error {
 	if f.calls[c.id] != nil {
 		return errInFlight
 	}
-	for !f.shut && f.count > 0 && (f.count >= f.maxCalls || f.bytes+c.size > f.maxBytes) {
+	for !f.shut && f.count+f.late > 0 && (f.count >= f.maxCalls || f.bytes+c.size > f.maxBytes) {
 		f.room.Wait()
 	}
 	f.calls[c.id] = c
@@ -66,6 +67,25 @@ func (f *flight) enter(c *call) error {
 	f.bytes += c.size
 	return nil
 }
+
+// linger takes a call out of the number of those that run: it waits for what a
+// host does, which may take half an hour. There is no place for it where too many
+// do so already, or where it does already.
+func (f *flight) linger(c *call) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if c.lingers || f.late >= lingering*f.maxCalls {
+		return c.lingers
+	}
+	c.lingers = true
+	f.late++
+	f.count--
+	f.room.Broadcast()
+	return true
+}
+
+// lingering is how many calls may linger for each that may be held.
+const lingering = 4
 
 // forget frees the id of a call, leave its room.
 func (f *flight) forget(c *call) {
@@ -79,7 +99,11 @@ func (f *flight) forget(c *call) {
 func (f *flight) leave(c *call) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.count--
+	if c.lingers {
+		f.late--
+	} else {
+		f.count--
+	}
 	f.bytes -= c.size
 	f.room.Broadcast()
 	f.settle()
@@ -116,7 +140,7 @@ func (f *flight) close() {
 }
 
 func (f *flight) settle() {
-	if f.shut && f.count == 0 && !f.door {
+	if f.shut && f.count+f.late == 0 && !f.door {
 		close(f.idle)
 	}
 }

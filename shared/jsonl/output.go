@@ -94,6 +94,7 @@ type call struct {
 	size       int64
 	task, host string
 	cancel     func()
+	lingers    bool // guarded by the flight's mu
 
 	turn  lock
 	seq   int64

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"sync"
 
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -73,7 +74,13 @@ func (s *server) answer(ctx context.Context, c *call, r shared.Request, refusal 
 		result.Outcome, result.Error, result.Message = shared.Refused, refusal, refusal.Message
 		return
 	}
-	defer s.turn(ctx)()
+	free := sync.OnceFunc(s.turn(ctx))
+	defer free()
+	lingers := func() { // it has done its part, and waits for what the host does: others go on
+		if s.calls.linger(c) {
+			free()
+		}
+	}
 	if ctx.Err() != nil {
 		result.Outcome, result.Error, result.Message = shared.Cancelled, errNotStarted(), errNotStarted().Message
 		return
@@ -82,8 +89,16 @@ func (s *server) answer(ctx context.Context, c *call, r shared.Request, refusal 
 		carry := s.responder.Respond
 		if r.Type == shared.TypeStatus {
 			carry = s.responder.Status
+			if r.Wait == shared.WaitDone {
+				lingers()
+			}
 		}
-		answer := carry(ctx, r, func(e shared.Event) { c.emit(s.out, e) })
+		answer := carry(ctx, r, func(e shared.Event) {
+			c.emit(s.out, e)
+			if e.Progress != nil && e.Progress.Stage == shared.StageSubmitted {
+				lingers()
+			}
+		})
 		if answer.Outcome == "" {
 			panic("a result without an outcome")
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"sync"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/wrapperspb"
@@ -79,13 +80,22 @@ func (s *service) work(ctx context.Context, stream *outgoing, carryOut carryOut,
 		result = ended(r, shared.Refused, refusal)
 		return
 	}
-	defer s.turn(ctx)()
+	free := sync.OnceFunc(s.turn(ctx))
+	defer free()
 	if ctx.Err() != nil {
 		result = ended(r, shared.Cancelled, errNotStarted())
 		return
 	}
 	s.guard(func() {
-		answer := carryOut(ctx, r, stream.emit)
+		if r.Type == shared.TypeStatus && r.Wait == shared.WaitDone {
+			free()
+		}
+		answer := carryOut(ctx, r, func(e shared.Event) {
+			stream.emit(e)
+			if e.Progress != nil && e.Progress.Stage == shared.StageSubmitted {
+				free() // it has done its part, and waits for what the host does: others go on
+			}
+		})
 		if answer.Outcome == "" {
 			panic("a result without an outcome")
 		}

@@ -1,0 +1,384 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/kes-respond/kes-respond/plugin/ksc"
+	"github.com/kes-respond/kes-respond/shared"
+)
+
+// The bounds of what is looked at on a host.
+const (
+	settleFor  = 10 * time.Second // a console task is called a request's own only when nothing has spoken against it for so long
+	mostNames  = 30               // console tasks from before that are read all the same, to tell other requests' from this one's
+	localAfter = 2                // lists without a console task before those of the host alone are looked through
+	goneAfter  = 2                // times that KSC has to say that a console task is not there
+	mostEvents = 200              // of a console task
+	hostEvery  = 5 * time.Minute  // how often is looked whether the host is there
+)
+
+// hostWatch is what the watcher knows of a host. All but waits is used by one
+// run of the watcher alone.
+type hostWatch struct {
+	id    string
+	waits []*wait // guarded by the watcher's mu
+
+	lists  int                         // so far
+	ids    []string                    // of its console tasks, as last listed; those of the host alone have localPrefix
+	names  map[string]*ksc.ConsoleTask // that were read; nil: it is gone, or cannot be read
+	others []contender                 // incidents that may have made one of them
+	asked  string                      // the console tasks that were there when others was read
+	extra  map[string]bool             // ids from before that others may have made
+	pass   *ksc.LocalTasks             // through those of the host alone; nil: none is under way
+	passed []string                    // ids seen in it
+	local  []string                    // ids seen in the last whole one
+	again  time.Time                   // the next pass does not begin before
+	pause  time.Duration               // between two passes
+	host   time.Time                   // it was looked at
+}
+
+func newHostWatch(id string) *hostWatch {
+	return &hostWatch{id: id, names: map[string]*ksc.ConsoleTask{}, extra: map[string]bool{}}
+}
+
+// known counts the console tasks that are or may be somebody's who waits, and have
+// not ended.
+func (h *hostWatch) known(waits []*wait) int {
+	own := map[string]bool{}
+	for _, one := range waits {
+		if s := one.now(); s.task != nil && !s.over() {
+			own[s.task.ID] = true
+		}
+	}
+	return len(own) + h.maybe(waits)
+}
+
+// maybe counts the console tasks that may be somebody's, where one is looked for.
+func (h *hostWatch) maybe(waits []*wait) int {
+	n := 0
+	for _, t := range h.sighted() {
+		if slices.ContainsFunc(waits, func(one *wait) bool { return one.now().task == nil && one.may(t) }) {
+			n++
+		}
+	}
+	return n
+}
+
+// look looks at a host for those who wait for something there.
+func (h *hostWatch) look(ctx context.Context, l *round, waits []*wait) {
+	if len(waits) == 0 {
+		return
+	}
+	for _, one := range waits {
+		h.state(ctx, l, one)
+	}
+	unsettled := slices.DeleteFunc(slices.Clone(waits), func(one *wait) bool { return one.settled })
+	if len(unsettled) > 0 {
+		h.search(ctx, l, unsettled)
+	}
+	for _, one := range waits {
+		h.finish(ctx, l, one)
+	}
+	h.presence(ctx, l, waits)
+	if len(unsettled) > 0 {
+		l.console(ctx, unsettled)
+	}
+}
+
+// search lists the host's console tasks, reads the names of those that are new,
+// and tells whose each is.
+func (h *hostWatch) search(ctx context.Context, l *round, waits []*wait) {
+	listed, passed := false, false
+	if len(h.unread(waits)) == 0 {
+		listed = h.list(ctx, l, waits)
+		passed = h.alone(ctx, l, waits)
+	}
+	for _, id := range h.unread(waits) {
+		if !h.read(ctx, l, waits, id) {
+			break
+		}
+	}
+	whole := len(h.unread(waits)) == 0 && h.lists > 0
+	for _, one := range waits {
+		fresh := listed
+		if s := one.now(); s.task != nil && isLocal(s.task.ID) {
+			fresh = passed
+		}
+		judged := h.judge(ctx, l, waits, one, fresh)
+		if whole && judged {
+			one.tell(func(s *sight) {
+				s.whole, s.failed = s.task == nil || s.state != ksc.StateUnknown || one.told[stepState], nil
+			})
+		}
+	}
+}
+
+// list reads which console tasks the host has, and says that it did.
+func (h *hostWatch) list(ctx context.Context, l *round, waits []*wait) bool {
+	if l.barred(waits, stepList) {
+		h.lists++
+		h.ids = slices.Clone(h.local)
+		return true
+	}
+	err := l.ask(ctx, waits, stepList, 1, func(ctx context.Context, c *ksc.Client) error {
+		ids, err := c.TasksOfHost(ctx, h.id)
+		if err == nil {
+			h.ids = append(ids, h.local...)
+			h.lists++
+		}
+		return err
+	})
+	if ksc.IsNotFound(err) {
+		for _, one := range waits {
+			one.tell(func(s *sight) { s.failed = err })
+		}
+	}
+	return err == nil
+}
+
+// unread are the console tasks that may matter and were not read yet.
+func (h *hostWatch) unread(waits []*wait) []string {
+	var out []string
+	for _, id := range h.ids {
+		if _, done := h.names[id]; !done && (h.extra[id] || slices.ContainsFunc(waits, func(one *wait) bool { return h.matters(one, id) })) {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// matters says that a console task was not there before a request. Where nobody
+// noted what was there, the newest are looked at, for what can be told.
+func (h *hostWatch) matters(one *wait, id string) bool {
+	t := sighted{id: id, local: isLocal(id)}
+	if one.noted(t) {
+		return !one.before(t)
+	}
+	return slices.Contains(newest(h.ids, mostNames), id)
+}
+
+// newest are those with the highest numbers. That later console tasks have higher
+// ones is not confirmed; no outcome rests on it.
+func newest(ids []string, most int) []string {
+	number := func(id string) int64 {
+		n, _ := strconv.ParseInt(strings.TrimPrefix(id, localPrefix), 10, 64)
+		return n
+	}
+	sorted := slices.SortedFunc(slices.Values(ids), func(a, b string) int { return int(min(max(number(b)-number(a), -1), 1)) })
+	return sorted[:min(most, len(sorted))]
+}
+
+// read reads one console task, and says that it did.
+func (h *hostWatch) read(ctx context.Context, l *round, waits []*wait, id string) bool {
+	if l.barred(waits, stepName) {
+		h.names[id] = nil
+		return true
+	}
+	err := l.ask(ctx, waits, stepName, 1, func(ctx context.Context, c *ksc.Client) error {
+		t, err := c.ConsoleTask(ctx, id)
+		if err == nil {
+			h.names[id] = &t
+		}
+		return err
+	})
+	if ksc.IsNotFound(err) {
+		h.names[id], err = nil, nil
+	}
+	if err == nil {
+		l.moved = l.moved || h.response(id)
+	}
+	return err == nil
+}
+
+// alone goes on through the console tasks of the host alone, where the others do
+// not show what is looked for, and says that it has come to their end. Each takes a
+// call, so it may take several looks.
+func (h *hostWatch) alone(ctx context.Context, l *round, waits []*wait) bool {
+	if h.pass == nil {
+		early := h.lists < localAfter && l.run.bars[stepList] == ""
+		if early || !h.wantsLocal(waits) || time.Now().Before(h.again) || !h.begin(ctx, l, waits) {
+			return false
+		}
+	}
+	for l.left > 0 {
+		var t ksc.ConsoleTask
+		more := false
+		err := l.ask(ctx, waits, stepLocal, 1, func(ctx context.Context, c *ksc.Client) (err error) {
+			t, more, err = h.pass.Next(ctx)
+			return err
+		})
+		switch {
+		case err != nil: // it may have died of age: the next one begins anew
+			h.pass = nil
+			return false
+		case !more:
+			h.ids = append(slices.DeleteFunc(h.ids, isLocal), h.passed...)
+			h.local, h.pass = h.passed, nil
+			h.pause = min(max(firstLook, h.pause*3/2), 2*longestLook)
+			h.again = time.Now().Add(h.pause)
+			l.moved = l.moved || h.maybe(waits) > 0
+			return true
+		}
+		id := localPrefix + t.ID
+		h.names[id] = &t
+		h.passed = append(h.passed, id)
+	}
+	l.moved = true
+	return false
+}
+
+// begin begins a pass through the console tasks of the host alone.
+func (h *hostWatch) begin(ctx context.Context, l *round, waits []*wait) bool {
+	err := l.ask(ctx, waits, stepLocal, 2, func(ctx context.Context, c *ksc.Client) (err error) {
+		h.pass, err = c.LocalTasks(ctx, h.id)
+		return err
+	})
+	if err != nil {
+		h.pass = nil
+	}
+	h.passed = nil
+	return err == nil
+}
+
+// wantsLocal says that the console tasks of the host alone may show what somebody
+// looks for, or that one of them is still to be made sure of.
+func (h *hostWatch) wantsLocal(waits []*wait) bool {
+	return slices.ContainsFunc(waits, func(one *wait) bool {
+		if s := one.now(); s.task != nil {
+			return isLocal(s.task.ID)
+		}
+		return !slices.ContainsFunc(h.sighted(), one.may)
+	})
+}
+
+// sighted are the responses among the console tasks that were read.
+func (h *hostWatch) sighted() []sighted {
+	var out []sighted
+	for _, id := range h.ids {
+		t := h.names[id]
+		if t == nil || t.Product != "" && !strings.EqualFold(t.Product, product) {
+			continue
+		}
+		if name, ok := readTaskName(t.Name); ok {
+			out = append(out, sighted{id, isLocal(id), name})
+		}
+	}
+	return out
+}
+
+// product is what carries responses out.
+const product = "KES"
+
+func (h *hostWatch) response(id string) bool {
+	return slices.ContainsFunc(h.sighted(), func(t sighted) bool { return t.id == id })
+}
+
+// state reads how the console task of one who waits stands.
+func (h *hostWatch) state(ctx context.Context, l *round, one *wait) {
+	s := one.now()
+	if s.task == nil || s.state.Final() {
+		return
+	}
+	st, err := h.status(ctx, l, one, s.task)
+	switch {
+	case ksc.IsNotFound(err):
+		if one.gone++; one.gone >= goneAfter {
+			one.tell(func(s *sight) { s.lost = true })
+		}
+		l.moved = true
+	case err == nil:
+		one.gone = 0
+		one.stands(st)
+		l.moved = l.moved || st.State.Final()
+	}
+}
+
+// status asks in the way that this version of KSC and this account have.
+func (h *hostWatch) status(ctx context.Context, l *round, one *wait, t *shared.ConsoleTask) (st ksc.TaskStatus, err error) {
+	waits := []*wait{one}
+	id, local := strings.CutPrefix(t.ID, localPrefix)
+	ways := []struct {
+		what  step
+		calls int
+		ask   func(context.Context, *ksc.Client) (ksc.TaskStatus, error)
+	}{
+		{stepState, 3, func(ctx context.Context, c *ksc.Client) (ksc.TaskStatus, error) { return c.TaskStatus(ctx, id, h.id) }},
+		{stepOlder, 3, func(ctx context.Context, c *ksc.Client) (ksc.TaskStatus, error) {
+			return c.TaskStatusOlder(ctx, id, h.id)
+		}},
+		{stepCounts, 1, func(ctx context.Context, c *ksc.Client) (ksc.TaskStatus, error) { return c.TaskCounts(ctx, id) }},
+	}
+	if local {
+		ways = ways[:1]
+		ways[0].what = stepView
+		ways[0].ask = func(ctx context.Context, c *ksc.Client) (ksc.TaskStatus, error) {
+			return c.LocalStatus(ctx, id, t.Name)
+		}
+	}
+	err = errNotAsked
+	for _, way := range ways {
+		if l.barred(waits, way.what) {
+			continue
+		}
+		err = l.ask(ctx, waits, way.what, way.calls, func(ctx context.Context, c *ksc.Client) (err error) {
+			st, err = way.ask(ctx, c)
+			return err
+		})
+		if !errors.Is(err, errNotAsked) || l.run.bars[way.what] == "" {
+			return st, err
+		}
+	}
+	return st, err
+}
+
+// stands tells how a console task stands.
+func (one *wait) stands(st ksc.TaskStatus) {
+	one.tell(func(s *sight) {
+		t := *s.task
+		t.State, t.Description = st.State.String(), st.Description
+		t.StartedAt, t.FinishedAt = moment(st.Started), moment(st.Finished)
+		s.task, s.state, s.percent, s.failed, s.whole = &t, st.State, nil, nil, true
+		if st.PercentKnown {
+			s.percent = &st.Percent
+		}
+	})
+}
+
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// console asks now and then whether what makes console tasks is there, while one is
+// waited for.
+func (l *round) console(ctx context.Context, waits []*wait) {
+	if l.left < 1 || l.w.server.consoleKnown() {
+		return
+	}
+	_ = l.ask(ctx, waits, stepOn, 1, func(ctx context.Context, _ *ksc.Client) error { return l.w.server.askConsole(ctx) }) // what is not known is not told
+}
+
+// presence looks now and then whether the host is there at all, while something
+// waits for it.
+func (h *hostWatch) presence(ctx context.Context, l *round, waits []*wait) {
+	if time.Since(h.host) < hostEvery || l.left < 1 {
+		return
+	}
+	h.host = time.Now()
+	_ = l.ask(ctx, waits, stepHost, 1, func(ctx context.Context, c *ksc.Client) error { // what is not known is not told
+		host, err := c.Host(ctx, h.id)
+		if err == nil {
+			for _, one := range waits {
+				one.tell(func(s *sight) { s.host = &host })
+			}
+		}
+		return err
+	})
+}

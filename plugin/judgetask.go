@@ -1,0 +1,201 @@
+package plugin
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/kes-respond/kes-respond/plugin/journal"
+	"github.com/kes-respond/kes-respond/plugin/ksc"
+	"github.com/kes-respond/kes-respond/shared"
+)
+
+// lookBack is how many incidents before a request's own are looked at: the console
+// tasks of those may still have to be made. That numbers of incidents rise is not
+// confirmed; those added at the same time or later are looked at as well.
+const lookBack = 200
+
+// judge tells whose the console tasks are that may be this request's. It says no
+// where it has to look once more for that.
+func (h *hostWatch) judge(ctx context.Context, l *round, waits []*wait, one *wait, listed bool) bool {
+	tasks := h.sighted()
+	if !slices.ContainsFunc(tasks, one.may) {
+		return true
+	}
+	if !h.contenders(ctx, l, waits, tasks) {
+		return false
+	}
+	if len(h.unread(waits)) > 0 { // others' baselines ask for more names
+		l.moved = true
+		return false
+	}
+	free, taken, err := h.free(ctx, l.w.server.name, one, tasks)
+	if err != nil {
+		one.tell(func(s *sight) { s.doubt = "the ledger does not say whose the host's console tasks are: " + err.Error() })
+		return true
+	}
+	v := verdictOn(append([]contender{one.contender}, h.rivals(one, taken)...), free)
+	s := one.now()
+	switch {
+	case v.doubt != "":
+		h.doubt(one, v)
+	case v.task != "" && s.task != nil && s.task.ID != v.task:
+		h.doubt(one, verdict{may: []string{s.task.ID, v.task}, doubt: "what looked like its own console task at first turned out to be another request's"})
+	case v.task != "" && one.baseline != nil && one.baseline.ConsoleOff && l.w.server.off():
+		h.doubt(one, verdict{may: []string{v.task}, doubt: "no service console was connected when it was sent, and none is now, so a console task that looks like its own was likely made by hand"})
+	case v.task != "" && s.task == nil:
+		one.since = time.Now()
+		one.tell(func(s *sight) { s.task, s.whole = h.consoleTask(v.task), false })
+		l.moved = true
+		return false // how it stands is still to be read
+	case v.task != "" && listed && time.Since(one.since) >= settleFor:
+		h.settle(ctx, one, s.task)
+	}
+	return true
+}
+
+// doubt ends a search that more looks would not bring to a better end.
+func (h *hostWatch) doubt(one *wait, v verdict) {
+	one.tell(func(s *sight) {
+		s.doubt, s.task = fmt.Sprintf("%s (%s)", v.doubt, h.named(v.may)), nil
+		if len(v.may) == 1 {
+			s.task = h.consoleTask(v.may[0])
+		}
+	})
+}
+
+// named are console tasks by id and name.
+func (h *hostWatch) named(ids []string) string {
+	const most = 5
+	var out []string
+	for _, id := range ids[:min(len(ids), most)] {
+		out = append(out, id+" "+strconv.Quote(h.consoleTask(id).Name))
+	}
+	if len(ids) > most {
+		out = append(out, fmt.Sprintf("and %d more", len(ids)-most))
+	}
+	return strings.Join(out, ", ")
+}
+
+func (h *hostWatch) consoleTask(id string) *shared.ConsoleTask {
+	t := &shared.ConsoleTask{ID: id}
+	if known := h.names[id]; known != nil {
+		t.Name = known.Name
+	}
+	return t
+}
+
+// settle has the ledger take down whose a console task is.
+func (h *hostWatch) settle(ctx context.Context, one *wait, t *shared.ConsoleTask) {
+	if one.seq != 0 {
+		err := one.journal.Matched(ctx, one.seq, *t)
+		if isTaken(err) {
+			h.doubt(one, verdict{may: []string{t.ID}, doubt: err.Error()})
+			return
+		}
+		// What the ledger cannot write now it can be told again with the end.
+	}
+	one.settled = true
+}
+
+// contenders reads which incidents may have made the console tasks that are there
+// now, once for each new one among those.
+func (h *hostWatch) contenders(ctx context.Context, l *round, waits []*wait, tasks []sighted) bool {
+	var ids []string
+	for _, t := range tasks {
+		ids = append(ids, t.id)
+	}
+	now := strings.Join(ids, " ")
+	if h.asked == now {
+		return true
+	}
+	first, since := waits[0].incident, waits[0].added
+	for _, one := range waits[1:] {
+		first = min(first, one.incident)
+		if one.added.Before(since) {
+			since = one.added
+		}
+	}
+	var found []ksc.Incident
+	err := l.ask(ctx, waits, stepOthers, 3, func(ctx context.Context, c *ksc.Client) (err error) {
+		if first > lookBack {
+			found, err = c.FindIncidentsAfter(ctx, h.id, first-lookBack, since, mostIncidents)
+		} else {
+			found, err = c.FindIncidents(ctx, h.id, time.Unix(0, 0), mostIncidents)
+		}
+		return err
+	})
+	if err != nil && l.run.bars[stepOthers] == "" {
+		return false
+	}
+	h.asked, h.others = now, nil
+	if err != nil {
+		h.others = []contender{{hidden: true}}
+		return true
+	}
+	for _, in := range found {
+		if c, ok := h.contender(ctx, l.w.server.name, waits[0].journal, in); ok {
+			h.others = append(h.others, c)
+		}
+	}
+	h.before(waits)
+	return true
+}
+
+// before marks console tasks from before these requests that are to be read all
+// the same: others of this ledger may have made them, and then no newer one.
+func (h *hostWatch) before(waits []*wait) {
+	for _, id := range newest(h.ids, mostNames) {
+		t := sighted{id: id, local: isLocal(id)}
+		for _, c := range h.others {
+			own := slices.ContainsFunc(waits, func(one *wait) bool { return one.incident == c.incident })
+			if !c.foreign && !c.hidden && !own && c.baseline != nil && !c.before(t) {
+				h.extra[id] = true
+			}
+		}
+	}
+}
+
+// free are the console tasks that no other request is known to have; taken are the
+// incidents of those that have one.
+func (h *hostWatch) free(ctx context.Context, server string, one *wait, tasks []sighted) (free []sighted, taken []int64, err error) {
+	for _, t := range tasks {
+		r, found, err := one.journal.ByConsoleTask(ctx, server, t.id)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case found && r.Incident != one.incident:
+			taken = append(taken, r.Incident)
+		default:
+			free = append(free, t)
+		}
+	}
+	return free, taken, nil
+}
+
+// rivals are the others that may have made the same console tasks.
+func (h *hostWatch) rivals(one *wait, taken []int64) []contender {
+	return slices.DeleteFunc(slices.Clone(h.others), func(c contender) bool {
+		return c.incident == one.incident && !c.hidden || c.hidden && one.marked || slices.Contains(taken, c.incident)
+	})
+}
+
+// contender is what an incident may have made; not ok where it asks for no
+// response, or where it is known what became of it.
+func (h *hostWatch) contender(ctx context.Context, server string, j *journal.Journal, in ksc.Incident) (c contender, ok bool) {
+	asks, ok := readBody(in.Body)
+	if !ok {
+		return c, false
+	}
+	c = contender{incident: in.ID, task: strings.ToLower(asks.Task), area: strings.ToLower(asks.Area), foreign: true}
+	r, ours, err := j.ByIncident(ctx, server, in.ID)
+	if err != nil || !ours {
+		return c, true
+	}
+	return contender{
+		incident: in.ID, task: strings.ToLower(r.Task), area: strings.ToLower(r.Area), marked: r.Marked, baseline: r.Baseline,
+	}, !r.Finished() && r.ConsoleTask == nil
+}
