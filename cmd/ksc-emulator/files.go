@@ -31,6 +31,15 @@ func readJSON(path string, into any) error {
 	return nil
 }
 
+// readFile reads a file whose content New checks.
+func readFile(path string) ([]byte, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fail(exitFile, "%w", err)
+	}
+	return text, nil
+}
+
 // identity reads certificate and key, or makes them.
 func identity(path string) (*tls.Certificate, error) {
 	text, err := os.ReadFile(path)

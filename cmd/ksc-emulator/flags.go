@@ -14,7 +14,7 @@ import (
 type flags struct {
 	listen, readyFile, certOut, identity, record, stateIn, stateOut string
 	user, password, secondFactor, inventory, console                string
-	mischief                                                        string
+	mischief, scenario                                              string
 	tokens, vservers, deny, absent                                  []string
 	locked                                                          bool
 	clockSkew, latency, mischiefDelay                               time.Duration
@@ -48,6 +48,12 @@ Inventory: a JSON list of hosts, of which only "id" must be there:
   [{"id":"e6a3c1d0-1f1e-4d0a-9a55-0a1b2c3d4e5f","dn":"PC-12","fqdn":"pc-12.example","netbios":"PC-12","ip":"10.0.0.12",
     "os":"Microsoft Windows 11","group":0,"status":29,"attributes":{"KLHST_WKS_EDR_STATUS":4}}]
 
+Scenario: a JSON list of steps. Each is due "after" a duration since the start, or since the storing of so many incidents,
+"afterIncident", and "do"es one of the things listed below. Whatever is unknown in it is refused, by the number of its step:
+  [{"after":"10s","do":"host-away","host":"e6a3c1d0-1f1e-4d0a-9a55-0a1b2c3d4e5f"},
+   {"afterIncident":2,"after":"1m","do":"set-tasks","tasks":{"outcome":"fail","delay":"5s"}},
+   {"afterIncident":3,"do":"mischief","knobs":"drop-after-store@HostGroup.AddIncident=0.5"}]
+
 Exit codes: 0 stopped by a signal, 64 usage, 65 a file with wrong content, 69 cannot listen, 70 internal, 74 cannot read or
 write a file.`
 
@@ -56,7 +62,8 @@ func command(stdout io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "ksc-emulator --user U --password P [flags]", Short: "An emulated Kaspersky Security Center on loopback",
 		Long: long + "\n\nMischief, and the sin of a client that each brings to light:\n" + knobs(ksctest.Knobs()) +
-			"\n\nOddities of console tasks, and the sin that each brings to light:\n" + knobs(ksctest.TaskOddities()), Example: example,
+			"\n\nOddities of console tasks, and the sin that each brings to light:\n" + knobs(ksctest.TaskOddities()) +
+			"\n\nSteps of a scenario (\"do\"), with their further members (those with ? may be left out):\n" + steps(), Example: example,
 		Args: cobra.NoArgs, SilenceErrors: true, SilenceUsage: true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		RunE:              func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), f, stdout) },
@@ -96,6 +103,7 @@ func (f *flags) bind(cmd *cobra.Command) {
 	set.DurationVar(&f.latency, "latency", 0, "`duration` that passes before each answer")
 	set.StringVar(&f.mischief, "mischief", "", "`name[@Class.Method][=probability],...`, see above")
 	set.DurationVar(&f.mischiefDelay, "mischief-delay", 0, "`duration` that delay and store-late take; 0 is 5s")
+	set.StringVar(&f.scenario, "scenario", "", "JSON `file` with the steps that change the server as time goes by, see above")
 	set.Uint64Var(&f.seed, "seed", 0, "`number` that makes mischief repeatable; 0 picks one and prints it")
 	for _, name := range []string{"user", "password"} {
 		if err := cmd.MarkFlagRequired(name); err != nil {
@@ -108,6 +116,14 @@ func knobs(list []ksctest.Knob) string {
 	var b strings.Builder
 	for _, k := range list {
 		fmt.Fprintf(&b, "  %-18s %s\n", k.Name, k.Sin)
+	}
+	return strings.TrimRight(b.String(), "\n")
+}
+
+func steps() string {
+	var b strings.Builder
+	for _, k := range ksctest.StepKinds() {
+		fmt.Fprintf(&b, "  %-23s %s\n", strings.Join(append([]string{k.Name}, k.Args...), " "), k.Does)
 	}
 	return strings.TrimRight(b.String(), "\n")
 }
@@ -142,6 +158,11 @@ func (f *flags) options() (o ksctest.Options, err error) {
 	if f.mischief != "" {
 		if o.Mischief, err = ksctest.ParseMischief(f.mischief); err != nil {
 			return o, fail(exitUsage, "--mischief: %w", err)
+		}
+	}
+	if f.scenario != "" {
+		if o.Scenario, err = readFile(f.scenario); err != nil {
+			return o, err
 		}
 	}
 	if f.inventory != "" {

@@ -36,7 +36,7 @@ func TestHelpNamesEachSin(t *testing.T) {
 	}
 }
 
-// TestFlagsAreThoseOfTheDesign: all that this build carries out, and not the one that it does not.
+// TestFlagsAreThoseOfTheDesign: all that the design names.
 func TestFlagsAreThoseOfTheDesign(t *testing.T) {
 	var flags []string
 	for _, m := range regexp.MustCompile(`(?m)^ +(?:-\w, )?--([a-z-]+)`).FindAllStringSubmatch(help(t), -1) {
@@ -45,16 +45,26 @@ func TestFlagsAreThoseOfTheDesign(t *testing.T) {
 	for _, name := range []string{
 		"listen", "ready-file", "cert-out", "user", "password", "inventory", "record", "state-in", "state-out", "console",
 		"clock-skew", "latency", "mischief", "seed", "task-delay", "task-outcome", "task-limit", "task-findings",
+		"scenario",
 	} {
 		assert.Contains(t, flags, name)
 	}
-	for _, later := range []string{"scenario"} {
-		assert.NotContains(t, flags, later)
-		var out, errs bytes.Buffer
-		code := run(t.Context(), []string{"--user", "u", "--password", "p", "--" + later, "1"}, &out, &errs)
-		assert.Equal(t, exitUsage, code)
-		assert.Equal(t, "ksc-emulator: unknown flag: --"+later+"\n", errs.String())
+}
+
+// TestHelpShowsScenarios: a line for each step, and an example that is taken as it stands.
+func TestHelpShowsScenarios(t *testing.T) {
+	text := help(t)
+	for _, k := range ksctest.StepKinds() {
+		assert.Regexp(t, `(?m)^  `+regexp.QuoteMeta(strings.Join(append([]string{k.Name}, k.Args...), " "))+` +`+regexp.QuoteMeta(k.Does)+`$`, text)
 	}
+	_, rest, ok := strings.Cut(text, "Scenario: ")
+	require.True(t, ok)
+	start := strings.Index(rest, "  [{")
+	require.Positive(t, start)
+	steps, _, _ := strings.Cut(rest[start:], "\n\n")
+	s, err := ksctest.New(ksctest.Options{User: "demo", Password: "demo", Scenario: []byte(steps)})
+	require.NoError(t, err, steps)
+	s.Close()
 }
 
 // TestTheExampleIsAccepted types the curl call of --help, header by header.

@@ -78,7 +78,7 @@ func (s *Server) awaken(call string, n *Incident) {
 	s.woken[n.ID] = true
 	now := s.now()
 	if o.odd(oddForged) {
-		s.forge(n, r, stateCompleted, o)
+		s.forge(n, r, stateCompleted, now, o)
 	}
 	p := pendingTask{incident: n.ID, delay: o.delayOf(n.ID, n.Host), options: o}
 	p.due = now.Add(p.delay)
@@ -87,19 +87,29 @@ func (s *Server) awaken(call string, n *Incident) {
 }
 
 // forge makes a console task of the right name that is not the console's own, and is where it is at once.
-func (s *Server) forge(n *Incident, r response, end int64, o TaskOptions) {
-	now := s.now()
+func (s *Server) forge(n *Incident, r response, end int64, now time.Time, o TaskOptions) {
 	t := &consoleTask{
 		ConsoleTask: s.describe(n, r, now, true, o), born: now,
-		course: []moment{{at: now, state: stateScheduled}, {at: now, state: stateRunning}, {at: now, state: end}},
 	}
+	switch end {
+	case statePending, stateScheduled:
+	case stateRunning:
+		t.course = []moment{{at: now, state: stateScheduled}}
+	default:
+		t.course = []moment{{at: now, state: stateScheduled}, {at: now, state: stateRunning}}
+	}
+	t.course = append(t.course, moment{at: now, state: end})
 	t.settle(now)
 	s.tasks = append(s.tasks, t)
 	s.rotate(s.course.Limit)
 }
 
 // advance brings the server to the present. Every call comes through here first, and so does whoever looks by another way.
-func (s *Server) advance() { s.settle(s.now()) }
+func (s *Server) advance() {
+	now := s.now()
+	s.play(now)
+	s.settle(now)
+}
 
 // settle makes what is due by a time and moves what was made.
 func (s *Server) settle(now time.Time) {

@@ -47,6 +47,8 @@ func (t *consoleTask) newState() int64 {
 	switch t.state() {
 	case stateRunning:
 		return 1
+	case statePaused:
+		return 2
 	case stateFailed:
 		return 3
 	case stateCompleted, stateWarning:

@@ -91,6 +91,7 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	s.mu.Lock()
+	s.play(s.now())
 	x.deeds = s.plot(x)
 	s.mu.Unlock()
 	s.carryOut(x)
@@ -116,6 +117,7 @@ func (s *Server) answer(x *exchange) *reply {
 	if refusal := transport(x.r); refusal != nil {
 		return refusal
 	}
+	s.play(s.now())
 	login := x.name == "login"
 	owner, sid, refusal := s.identify(x.r, x.conn, login)
 	if refusal != nil {
@@ -141,7 +143,7 @@ func (s *Server) invoke(name string, c *call, args map[string]any) (a answer, er
 	if !ok {
 		return nil, noCall(name)
 	}
-	if names(s.opts.Denied, name) {
+	if s.isDenied(name) {
 		return nil, denied(name)
 	}
 	if c.args, err = bind(m, args); err != nil {

@@ -52,6 +52,7 @@ func addIncident(c *call) (answer, error) {
 	n.ID = c.lastID
 	c.incidents[n.ID] = n
 	c.awaken(afterAdd, n)
+	c.stored()
 	return answer{"PxgRetVal": n.ID}, nil
 }
 

@@ -81,7 +81,19 @@ type rule struct {
 
 // SetMischief replaces what the knobs are set to, from the next request or connection on.
 func (s *Server) SetMischief(m map[string]float64) error {
-	var rules []rule
+	rules, err := s.rules(m)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.advance()
+	s.mischief = rules
+	return nil
+}
+
+// rules checks what knobs are to be set to.
+func (s *Server) rules(m map[string]float64) (rules []rule, err error) {
 	for _, k := range Knobs() {
 		for _, key := range slices.Sorted(maps.Keys(m)) {
 			if name, method, _ := strings.Cut(key, "@"); name == k.Name {
@@ -93,7 +105,7 @@ func (s *Server) SetMischief(m map[string]float64) error {
 		for key := range m {
 			name, _, _ := strings.Cut(key, "@")
 			if !slices.ContainsFunc(rules, func(r rule) bool { return r.knob == name }) {
-				return fmt.Errorf("ksctest: no mischief is called %q", name)
+				return nil, fmt.Errorf("ksctest: no mischief is called %q", name)
 			}
 		}
 	}
@@ -101,15 +113,12 @@ func (s *Server) SetMischief(m map[string]float64) error {
 		_, known := s.table[r.method]
 		switch {
 		case !(r.chance >= 0 && r.chance <= 1):
-			return fmt.Errorf("ksctest: probability %v of %s is outside 0 to 1", r.chance, r.knob)
+			return nil, fmt.Errorf("ksctest: probability %v of %s is outside 0 to 1", r.chance, r.knob)
 		case r.method != "" && (r.knob == knobSwapCert || !known && r.method != "login"):
-			return fmt.Errorf("ksctest: %s cannot be bound to %q", r.knob, r.method)
+			return nil, fmt.Errorf("ksctest: %s cannot be bound to %q", r.knob, r.method)
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.mischief = rules
-	return nil
+	return rules, nil
 }
 
 // ParseMischief reads "name[@Class.Method][=probability],..." for Options.Mischief; without a probability it is 1. That

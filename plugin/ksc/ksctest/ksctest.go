@@ -6,6 +6,17 @@
 // vendor's client ties the two together. It reads no environment, flags or files and writes none; time is the time package
 // itself, so inside a testing/synctest bubble (with Dial in place of a listener) all waiting costs nothing.
 //
+// A scenario is a JSON list of steps, carried out by the server's clock: when a step is due is worked out when somebody calls
+// or looks, and it then finds the server as it was at its time. Each step is an object:
+//
+//	{"after": "10s", "do": "host-away", "host": "e6a3c1d0-..."}
+//	{"afterIncident": 2, "after": "1m", "do": "set-tasks", "tasks": {"outcome": "fail"}}
+//
+// "after" counts from the start, or with "afterIncident" from the storing of so many incidents since the start, and is 0
+// there when absent; such a step comes with the next call at the earliest. StepKinds lists what "do" may be and which
+// arguments each takes. Whatever is unknown, needed and not there, or impossible is refused, by the number of its step. A
+// step whose incident or console task is not there by then does nothing.
+//
 // Facts come from the vendor's reference and are cited by page ("KSCAPI a00608"). Where the vendor is silent the choice made
 // here is marked "judgement, not confirmed against a live KSC".
 package ksctest
@@ -72,6 +83,8 @@ type Options struct {
 	Record io.Writer
 	// State is what the server holds at the start; nil is nothing.
 	State *State
+	// Scenario is a JSON list of steps that change the server as time goes by, see the package comment; nil is none.
+	Scenario []byte
 	// Certificate replaces the built-in one (RSA 2048, self-signed, for 127.0.0.1, ::1, localhost and ksc.example).
 	Certificate *tls.Certificate
 	// MaxTLS is the highest TLS version; TLS 1.2 when zero, as KSC documents (KSCAPI main page).

@@ -51,6 +51,9 @@ type Server struct {
 	pending    []pendingTask  // by rising time
 	course     TaskOptions    // of incidents that the console learns of from now on
 	consoleOff bool
+	steps      []*step // still to be carried out, in the order of the document
+	storings   int     // incidents stored since the start
+	rights     []right
 	woken      map[int64]bool // incidents that the console knows of
 	lastTask   int64
 	results    map[string]*resultSet
@@ -73,7 +76,7 @@ type connection struct {
 
 type connectionKey struct{}
 
-// ErrContent is at the root of what New says against Options.Inventory and Options.State.
+// ErrContent is at the root of what New says against Options.Inventory, Options.State and Options.Scenario.
 var ErrContent = errors.New("ksctest: impossible content")
 
 // New makes a server and starts what serves its connections; call Close when done with it.
@@ -82,7 +85,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		opts: o, course: o.Tasks, consoleOff: o.ConsoleOff, password: o.Password, seed: o.Seed, table: methods(), done: make(chan struct{}),
+		opts: o, course: o.Tasks, consoleOff: o.ConsoleOff, rights: []right{{methods: o.Denied}}, password: o.Password, seed: o.Seed, table: methods(), done: make(chan struct{}),
 		sessions: map[string]*session{}, tokens: map[string]time.Time{}, incidents: map[int64]*Incident{},
 		results: map[string]*resultSet{}, actions: map[string]*action{}, unreleased: map[string]int{}, products: map[string]row{}, woken: map[int64]bool{},
 		swapped: sync.OnceValues(newCertificate),
@@ -96,6 +99,9 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	if err := errors.Join(s.loadHosts(o.Inventory), s.loadState(o.State)); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrContent, err)
+	}
+	if err := s.loadScenario(o.Scenario); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrContent, err)
 	}
 	// A restart with the seed of before neither knows the sessions of before nor does the same mischief once more.
@@ -152,6 +158,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 // ServeConn speaks TLS and then HTTP/1.1 on c as the server. It returns at once; c is closed at the latest by Close.
 func (s *Server) ServeConn(c net.Conn) {
 	s.mu.Lock()
+	s.play(s.now())
 	s.lastConn++
 	k := &connection{Conn: c, id: s.lastConn, swapped: s.strikes(knobSwapCert, "")}
 	s.mu.Unlock()
@@ -224,29 +231,3 @@ func (s *Server) pause(ctx context.Context, d time.Duration) bool {
 		return false
 	}
 }
-
-// handover is a listener whose connections are brought to it.
-type handover struct {
-	conns chan net.Conn
-	done  chan struct{}
-}
-
-func (h *handover) give(c net.Conn) {
-	select {
-	case h.conns <- c:
-	case <-h.done:
-		c.(*tls.Conn).NetConn().Close()
-	}
-}
-
-func (h *handover) Accept() (net.Conn, error) {
-	select {
-	case c := <-h.conns:
-		return c, nil
-	case <-h.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (h *handover) Close() error   { return nil }
-func (h *handover) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }

@@ -83,6 +83,11 @@ func (s *Server) useSession(id string) bool {
 func (s *Server) EndSessions() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.advance()
+	s.endSessions()
+}
+
+func (s *Server) endSessions() {
 	clear(s.sessions)
 	clear(s.results)
 	clear(s.actions)
