@@ -53,6 +53,7 @@ func addIncident(c *call) (answer, error) {
 	c.incidents[n.ID] = n
 	c.awaken(afterAdd, n)
 	c.stored()
+	c.publish(eventAdded, row{"KLINCDT_ID": n.ID, "KLINCDT_SEVERITY": n.Severity}) // without a type of its own
 	return answer{"PxgRetVal": n.ID}, nil
 }
 

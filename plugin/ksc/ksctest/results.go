@@ -69,6 +69,7 @@ func getItemsChunk(c *call) (answer, error) {
 
 // forget drops what its owner took along.
 func (s *Server) forget(owner string) {
+	delete(s.listeners, owner)
 	for id, set := range s.results {
 		if set.owner == owner {
 			delete(s.results, id)
@@ -91,6 +92,7 @@ func (s *Server) sweep() {
 		return now.After(a.ready.Add(time.Duration(a.life) * time.Second))
 	})
 	maps.DeleteFunc(s.tokens, func(_ string, until time.Time) bool { return !now.Before(until) })
+	s.sweepListeners()
 	if idle := s.opts.SessionIdle; idle > 0 {
 		maps.DeleteFunc(s.sessions, func(_ string, live *session) bool { return now.Sub(live.used) > idle })
 	}

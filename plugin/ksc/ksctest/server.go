@@ -59,6 +59,8 @@ type Server struct {
 	results    map[string]*resultSet
 	unreleased map[string]int // result sets by kind
 	actions    map[string]*action
+	listeners  map[string]*listener // by owner
+	lastSub    int64
 	swept      time.Time
 	calls      callLog
 	recordErr  error
@@ -87,7 +89,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		opts: o, course: o.Tasks, consoleOff: o.ConsoleOff, rights: []right{{methods: o.Denied}}, password: o.Password, seed: o.Seed, table: methods(), done: make(chan struct{}),
 		sessions: map[string]*session{}, tokens: map[string]time.Time{}, incidents: map[int64]*Incident{},
-		results: map[string]*resultSet{}, actions: map[string]*action{}, unreleased: map[string]int{}, products: map[string]row{}, woken: map[int64]bool{},
+		results: map[string]*resultSet{}, actions: map[string]*action{}, listeners: map[string]*listener{}, unreleased: map[string]int{}, products: map[string]row{}, woken: map[int64]bool{},
 		swapped: sync.OnceValues(newCertificate),
 	}
 	for s.seed == 0 {

@@ -91,5 +91,6 @@ func (s *Server) endSessions() {
 	clear(s.sessions)
 	clear(s.results)
 	clear(s.actions)
+	clear(s.listeners)
 	s.generation++
 }
