@@ -25,32 +25,40 @@ const accountOwner = "account"
 func connOwner(c *connection) string { return "connection " + strconv.Itoa(c.id) }
 func sessionOwner(id string) string  { return "session " + id }
 
-// identify finds out who calls: a session in the header, else credentials in the header, else a login of the connection.
-// It gives the owner of what the call makes, or the refusal.
-func (s *Server) identify(r *http.Request, c *connection, login bool) (owner, sid string, refusal *reply) {
-	if id := r.Header.Get("X-KSC-Session"); id != "" && !login {
-		if !s.useSession(id) {
-			return "", "", textReply(http.StatusForbidden, textEnded)
-		}
-		return sessionOwner(id), id, nil
-	}
-	if h := r.Header.Get("Authorization"); h != "" {
-		return accountOwner, "", s.logon(r, c, h)
-	}
-	if c.user && c.generation == s.generation && !login {
-		return connOwner(c), "", nil
-	}
-	return "", "", textReply(http.StatusUnauthorized, textFailure)
+// caller is who makes a call.
+type caller struct {
+	owner string // who holds what the call makes: a session, a connection, or the account
+	sid   string // the session id, when the call came by one
+	gate  *gate  // to the Agent that the call is for; nil for the server
 }
 
-// logon checks an Authorization header and gives nil when it is good.
-func (s *Server) logon(r *http.Request, c *connection, header string) *reply {
+// identify finds out who calls: a session in the header, else credentials in the header, else a login of the connection.
+// It gives the caller, or the refusal.
+func (s *Server) identify(r *http.Request, c *connection, login bool) (who caller, refusal *reply) {
+	if id := r.Header.Get("X-KSC-Session"); id != "" && !login {
+		if !s.useSession(id) {
+			return who, textReply(http.StatusForbidden, textEnded)
+		}
+		return caller{sessionOwner(id), id, s.sessions[id].gate}, nil
+	}
+	if h := r.Header.Get("Authorization"); h != "" {
+		g, refusal := s.logon(r, c, h)
+		return caller{owner: accountOwner, gate: g}, refusal
+	}
+	if c.user && c.generation == s.generation && !login && (c.gate == nil || !c.gate.closed) {
+		return caller{owner: connOwner(c), gate: c.gate}, nil
+	}
+	return who, textReply(http.StatusUnauthorized, textFailure)
+}
+
+// logon checks an Authorization header. Its refusal is nil when that is good; the gate is that of a gateway's key.
+func (s *Server) logon(r *http.Request, c *connection, header string) (g *gate, refusal *reply) {
 	scheme, rest, _ := strings.Cut(header, " ")
 	ok := false
 	switch scheme {
 	case "KSCBasic":
 		if s.opts.Locked || s.opts.LockAfter > 0 && s.failures >= s.opts.LockAfter {
-			return s.fail(blocked())
+			return nil, s.fail(blocked())
 		}
 		if ok = s.basic(rest); ok {
 			s.failures = 0
@@ -59,7 +67,7 @@ func (s *Server) logon(r *http.Request, c *connection, header string) *reply {
 		}
 		if ok && s.opts.SecondFactor != "" {
 			c.factor = true
-			return challenge()
+			return nil, challenge()
 		}
 	case "KSCMFA":
 		m, err := parameters(rest)
@@ -68,14 +76,18 @@ func (s *Server) logon(r *http.Request, c *connection, header string) *reply {
 	case "KSCT", "KSCWT", "KSCGW":
 		until, made := s.tokens[rest]
 		ok = slices.Contains(s.opts.Tokens, rest) || made && time.Now().Before(until)
+		if scheme == "KSCGW" && !ok {
+			g = s.passGate(rest)
+			ok = g != nil
+		}
 	}
 	if !ok {
-		return textReply(http.StatusUnauthorized, textFailure)
+		return nil, textReply(http.StatusUnauthorized, textFailure)
 	}
 	if !s.virtualServer(r) {
-		return textReply(http.StatusUnauthorized, textNoServer)
+		return nil, textReply(http.StatusUnauthorized, textNoServer)
 	}
-	return nil
+	return g, nil
 }
 
 // challenge asks for the second factor the way two unrelated clients expect it.

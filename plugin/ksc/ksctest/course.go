@@ -72,7 +72,12 @@ func (t *consoleTask) started(now time.Time) time.Time {
 	return t.last(now, func(state int64) bool { return state == stateRunning })
 }
 
-func (t *consoleTask) finished(now time.Time) time.Time { return t.last(now, isEnd) }
+func (t *consoleTask) finished(now time.Time) time.Time {
+	if !t.ended() {
+		return time.Time{} // not any more
+	}
+	return t.last(now, isEnd)
+}
 
 func (t *consoleTask) last(now time.Time, is func(int64) bool) (at time.Time) {
 	for _, m := range t.course {

@@ -119,7 +119,7 @@ func (s *Server) answer(x *exchange) *reply {
 	}
 	s.play(s.now())
 	login := x.name == "login"
-	owner, sid, refusal := s.identify(x.r, x.conn, login)
+	who, refusal := s.identify(x.r, x.conn, login)
 	if refusal != nil {
 		return refusal
 	}
@@ -128,10 +128,10 @@ func (s *Server) answer(x *exchange) *reply {
 		return textReply(http.StatusBadRequest, "The request is not a JSON object")
 	}
 	if login {
-		x.conn.user, x.conn.generation = true, s.generation
+		x.conn.user, x.conn.generation, x.conn.gate = true, s.generation, who.gate
 		return objectReply(answer{}) // what KSC answers is not documented; its clients only need JSON
 	}
-	a, err := s.invoke(x.name, &call{Server: s, conn: x.conn, owner: owner, sid: sid}, args)
+	a, err := s.invoke(x.name, &call{Server: s, caller: who, conn: x.conn}, args)
 	if err != nil {
 		return s.fail(err)
 	}
@@ -140,7 +140,7 @@ func (s *Server) answer(x *exchange) *reply {
 
 func (s *Server) invoke(name string, c *call, args map[string]any) (a answer, err error) {
 	m, ok := s.table[name]
-	if !ok {
+	if !ok || !c.reachable(name) {
 		return nil, noCall(name)
 	}
 	if s.isDenied(name) {

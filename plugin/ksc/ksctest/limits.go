@@ -7,7 +7,7 @@ func limitMethods() map[string]method {
 			{"strInstance", kindText, has}, {"strClass", kindText, must}, {"strMethod", kindText, must},
 		}, func(c *call) (answer, error) {
 			_, ok := c.table[c.text("strClass")+"."+c.text("strMethod")]
-			return answer{"PxgRetVal": ok}, nil
+			return answer{"PxgRetVal": ok && !isAgents(c.text("strClass"))}, nil
 		}},
 	}
 }

@@ -21,6 +21,7 @@ func methods() map[string]method {
 		taskStatusMethods(),
 		hostTaskMethods(),
 		eventMethods(),
+		gatewayMethods(),
 	} {
 		maps.Copy(table, class)
 	}
@@ -36,10 +37,9 @@ type method struct {
 // call is one request on its way through a method: arguments are checked, the caller is known.
 type call struct {
 	*Server
-	conn  *connection
-	owner string // who holds what the call makes: a session, a connection, or the account
-	sid   string // the session id, when the call came by one
-	args  map[string]any
+	caller
+	conn *connection
+	args map[string]any
 }
 
 type kind int

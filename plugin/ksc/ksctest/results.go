@@ -70,6 +70,7 @@ func getItemsChunk(c *call) (answer, error) {
 // forget drops what its owner took along.
 func (s *Server) forget(owner string) {
 	delete(s.listeners, owner)
+	s.closeGates(owner)
 	for id, set := range s.results {
 		if set.owner == owner {
 			delete(s.results, id)
@@ -91,10 +92,12 @@ func (s *Server) sweep() {
 	maps.DeleteFunc(s.actions, func(_ string, a *action) bool {
 		return now.After(a.ready.Add(time.Duration(a.life) * time.Second))
 	})
+	maps.DeleteFunc(s.gatewayKeys, func(_ string, k gatewayKey) bool { return !now.Before(k.until) })
 	maps.DeleteFunc(s.tokens, func(_ string, until time.Time) bool { return !now.Before(until) })
-	s.sweepListeners()
-	if idle := s.opts.SessionIdle; idle > 0 {
-		maps.DeleteFunc(s.sessions, func(_ string, live *session) bool { return now.Sub(live.used) > idle })
+	for id := range s.sessions {
+		if !s.lives(sessionOwner(id)) {
+			s.dropLogin(id, nil)
+		}
 	}
 }
 

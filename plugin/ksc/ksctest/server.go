@@ -34,36 +34,38 @@ type Server struct {
 	conns    sync.WaitGroup // connections being served
 	stores   sync.WaitGroup // what "store-late" has still to do; only handlers add to it
 
-	mu         sync.Mutex // guards all below; never held while waiting or writing to a client
-	random     *rand.Rand
-	mischief   []rule
-	lastConn   int
-	generation int // of logins; EndSessions starts the next
-	sessions   map[string]*session
-	tokens     map[string]time.Time
-	failures   int
-	password   string
-	hosts      []row
-	products   map[string]row
-	incidents  map[int64]*Incident
-	lastID     int64
-	tasks      []*consoleTask // by age
-	pending    []pendingTask  // by rising time
-	course     TaskOptions    // of incidents that the console learns of from now on
-	consoleOff bool
-	steps      []*step // still to be carried out, in the order of the document
-	storings   int     // incidents stored since the start
-	rights     []right
-	woken      map[int64]bool // incidents that the console knows of
-	lastTask   int64
-	results    map[string]*resultSet
-	unreleased map[string]int // result sets by kind
-	actions    map[string]*action
-	listeners  map[string]*listener // by owner
-	lastSub    int64
-	swept      time.Time
-	calls      callLog
-	recordErr  error
+	mu          sync.Mutex // guards all below; never held while waiting or writing to a client
+	random      *rand.Rand
+	mischief    []rule
+	lastConn    int
+	generation  int // of logins; EndSessions starts the next
+	sessions    map[string]*session
+	tokens      map[string]time.Time
+	gatewayKeys map[string]gatewayKey
+	failures    int
+	password    string
+	hosts       []row
+	products    map[string]row
+	incidents   map[int64]*Incident
+	lastID      int64
+	tasks       []*consoleTask // by age
+	pending     []pendingTask  // by rising time
+	course      TaskOptions    // of incidents that the console learns of from now on
+	consoleOff  bool
+	steps       []*step // still to be carried out, in the order of the document
+	storings    int     // incidents stored since the start
+	rights      []right
+	woken       map[int64]bool // incidents that the console knows of
+	lastTask    int64
+	results     map[string]*resultSet
+	unreleased  map[string]int // result sets by kind
+	actions     map[string]*action
+	listeners   map[string]*listener // by owner
+	lastSub     int64
+	gates       map[string][]*gate // by the owner that prepared them
+	swept       time.Time
+	calls       callLog
+	recordErr   error
 }
 
 // connection is what the server remembers of one client connection.
@@ -74,6 +76,7 @@ type connection struct {
 	generation int  // of logins, when it did
 	factor     bool // the password was right, the second factor is awaited
 	swapped    bool // met with the wrong certificate
+	gate       *gate
 }
 
 type connectionKey struct{}
@@ -89,7 +92,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		opts: o, course: o.Tasks, consoleOff: o.ConsoleOff, rights: []right{{methods: o.Denied}}, password: o.Password, seed: o.Seed, table: methods(), done: make(chan struct{}),
 		sessions: map[string]*session{}, tokens: map[string]time.Time{}, incidents: map[int64]*Incident{},
-		results: map[string]*resultSet{}, actions: map[string]*action{}, listeners: map[string]*listener{}, unreleased: map[string]int{}, products: map[string]row{}, woken: map[int64]bool{},
+		results: map[string]*resultSet{}, actions: map[string]*action{}, listeners: map[string]*listener{}, gates: map[string][]*gate{}, gatewayKeys: map[string]gatewayKey{}, unreleased: map[string]int{}, products: map[string]row{}, woken: map[int64]bool{},
 		swapped: sync.OnceValues(newCertificate),
 	}
 	for s.seed == 0 {

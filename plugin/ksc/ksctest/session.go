@@ -12,7 +12,10 @@ import (
 const tokenLife = 3 * time.Minute
 
 // session is a live session; ended ones are not kept, so an ended id and an invented one both get 403.
-type session struct{ used time.Time }
+type session struct {
+	used time.Time
+	gate *gate // to the Agent that it is with; nil for the server
+}
 
 func sessionMethods() map[string]method {
 	return map[string]method{ // KSCAPI a00608
@@ -33,7 +36,7 @@ func (s *Server) newID() string {
 func startSession(c *call) (answer, error) {
 	c.sweep()
 	id := c.newID()
-	c.sessions[id] = &session{used: time.Now()}
+	c.sessions[id] = &session{used: time.Now(), gate: c.gate}
 	return answer{"PxgRetVal": id}, nil
 }
 
@@ -71,6 +74,10 @@ func (s *Server) useSession(id string) bool {
 	if live == nil {
 		return false
 	}
+	if live.gate != nil && live.gate.closed {
+		s.dropLogin(id, nil)
+		return false
+	}
 	if s.opts.SessionIdle > 0 && time.Since(live.used) > s.opts.SessionIdle {
 		s.dropLogin(id, nil)
 		return false
@@ -92,5 +99,9 @@ func (s *Server) endSessions() {
 	clear(s.results)
 	clear(s.actions)
 	clear(s.listeners)
+	clear(s.gatewayKeys)
+	for owner := range s.gates {
+		s.closeGates(owner)
+	}
 	s.generation++
 }

@@ -1,7 +1,6 @@
 package ksctest
 
 import (
-	"maps"
 	"strings"
 	"time"
 )
@@ -154,9 +153,4 @@ func (s *Server) lives(owner string) bool {
 	}
 	live := s.sessions[id]
 	return live != nil && (s.opts.SessionIdle <= 0 || time.Since(live.used) <= s.opts.SessionIdle)
-}
-
-// sweepListeners forgets those whose session is over.
-func (s *Server) sweepListeners() {
-	maps.DeleteFunc(s.listeners, func(owner string, _ *listener) bool { return !s.lives(owner) })
 }
