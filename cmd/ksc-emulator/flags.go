@@ -14,7 +14,7 @@ import (
 type flags struct {
 	listen, readyFile, certOut, identity, record, stateIn, stateOut string
 	user, password, secondFactor, inventory, console                string
-	mischief, scenario                                              string
+	mischief, scenario, serverVersion                               string
 	tokens, vservers, deny, absent                                  []string
 	locked                                                          bool
 	clockSkew, latency, mischiefDelay                               time.Duration
@@ -87,6 +87,7 @@ func (f *flags) bind(cmd *cobra.Command) {
 	set.StringSliceVar(&f.vservers, "vserver", nil, "`name` of a virtual server; may be repeated")
 	set.StringSliceVar(&f.deny, "deny", nil, "`Class.Method` or Class.* that the account has no right to; may be repeated")
 	set.StringSliceVar(&f.absent, "absent", nil, "`Class.Method` or Class.* that the server is too old to know; may be repeated")
+	set.StringVar(&f.serverVersion, "server-version", "15.2.0.0", "`version` of KSC that the server says it is; methods that came later are not there")
 	set.StringVar(&f.inventory, "inventory", "", "JSON `file` with the hosts")
 	set.StringVar(&f.record, "record", "", "`file` that gets a line of JSON per request")
 	set.StringVar(&f.stateIn, "state-in", "", "JSON `file` with what the server holds at the start")
@@ -149,6 +150,7 @@ func (f *flags) options() (o ksctest.Options, err error) {
 		User: f.user, Password: f.password, SecondFactor: f.secondFactor, Locked: f.locked, Tokens: f.tokens,
 		VServers: f.vservers, Denied: f.deny, Absent: f.absent, ConsoleOff: f.console == "off", Tasks: f.task,
 		ClockSkew: f.clockSkew, Latency: f.latency, MischiefDelay: f.mischiefDelay, Seed: f.seed,
+		ServerVersion: f.serverVersion,
 	}
 	if f.identity != "" {
 		if o.Certificate, err = identity(f.identity); err != nil {

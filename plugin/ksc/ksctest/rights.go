@@ -42,7 +42,7 @@ func (s *Server) checkMethods(list []string) error {
 	return nil
 }
 
-// checkRights refuses names of what is not there, and then takes away what this server is told not to know.
+// checkRights refuses names of what is not there, and then takes away what this server is told not to know, or is too old for.
 func (s *Server) checkRights() error {
 	if err := s.checkMethods(s.opts.Denied); err != nil {
 		return fmt.Errorf("%w to deny", err)
@@ -50,6 +50,16 @@ func (s *Server) checkRights() error {
 	if err := s.checkMethods(s.opts.Absent); err != nil {
 		return fmt.Errorf("%w to leave out", err)
 	}
-	maps.DeleteFunc(s.table, func(method string, _ method) bool { return names(s.opts.Absent, method) })
+	maps.DeleteFunc(s.table, func(method string, _ method) bool {
+		return names(s.opts.Absent, method) || s.major() < since(method)
+	})
 	return nil
+}
+
+// since is the major version of KSC that a method came with, where that matters here; 0 is any.
+func since(method string) int {
+	if method == "Tasks.GetTaskStatistics2" {
+		return 15
+	}
+	return 0
 }

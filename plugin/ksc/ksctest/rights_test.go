@@ -30,3 +30,20 @@ func TestRightsByMethodAndClass(t *testing.T) {
 	assert.Equal(t, true, newClient(t, start(t, Options{})).post("Limits.IsMethodPresent", present).ok(t))
 	assert.Equal(t, false, newClient(t, start(t, Options{Absent: []string{"Tasks.GetTask"}})).post("Limits.IsMethodPresent", present).ok(t))
 }
+
+// TestStatisticsComeWithTheVersion: the successor's answer is its predecessor's, from KSC 15 on.
+func TestStatisticsComeWithTheVersion(t *testing.T) {
+	const present = `{"strInstance":"","strClass":"Tasks","strMethod":"GetTaskStatistics2"}`
+	for version, want := range map[string]bool{"": true, "16.1.0.0": true, "15.0.0.0": true, "14.2.0.26967": false, "x": false} {
+		c := newClient(t, start(t, Options{ServerVersion: version, State: &State{ConsoleTasks: []ConsoleTask{{ID: "1", Name: "x", Host: "a"}}}}))
+		old := c.post("Tasks.GetTaskStatistics", oneTask)
+		old.ok(t)
+		assert.Equal(t, want, c.post("Limits.IsMethodPresent", present).ok(t), version)
+		if g := c.post("Tasks.GetTaskStatistics2", oneTask); want {
+			assert.Equal(t, old.text, g.text, version)
+		} else {
+			assert.Equal(t, "KLCONN 1194 0", pxg(t, g), version)
+		}
+	}
+	start(t, Options{ServerVersion: "14.2", Absent: []string{"Tasks.GetTaskStatistics2"}, Denied: []string{"Tasks.GetTaskStatistics2"}})
+}

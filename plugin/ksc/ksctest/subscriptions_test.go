@@ -52,7 +52,7 @@ func TestSubscribersHearOfIncidents(t *testing.T) {
 			c.post("ConEvents.Retrieve", "{}").text)
 		time.Sleep(5*time.Second - 1)
 		assert.Equal(t, "KLSTD 1195 0", pxg(t, c.post("ConEvents.Retrieve", "{}")))
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		assert.Empty(t, c.heard(t), "once")
 
 		other.post("HostGroup.AddIncident", incident).ok(t)

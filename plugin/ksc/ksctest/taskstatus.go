@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// taskStatusMethods tell how console tasks of groups and global ones stand. GetTaskStatistics2 is not there: its layout is
-// not documented.
+// taskStatusMethods tell how console tasks of groups and global ones stand. The layout of GetTaskStatistics2, which came with
+// KSC 15, is not documented: that it is the one of GetTaskStatistics is judgement, not confirmed against a live KSC.
 func taskStatusMethods() map[string]method {
 	task := arg{"strTask", kindText, must}
 	id := arg{"strHostIteratorId", kindText, must}
@@ -14,6 +14,7 @@ func taskStatusMethods() map[string]method {
 	mask, life := arg{"nHostStateMask", kindInt, must}, arg{"nLifetime", kindInt, must}
 	return map[string]method{ // KSCAPI a00813, a00622
 		"Tasks.GetTaskStatistics":                {[]arg{task}, getTaskStatistics},
+		"Tasks.GetTaskStatistics2":               {[]arg{task}, getTaskStatistics},
 		"Tasks.ResetHostIteratorForTaskStatus":   {[]arg{task, fields, mask, life}, resetHostIterator},
 		"Tasks.ResetHostIteratorForTaskStatusEx": {[]arg{task, fields, {"pFields2Order", kindArray, has}, mask, life}, resetHostIterator},
 		"Tasks.GetHostStatusRecordsCount":        {[]arg{id}, countSet(setHostStatus, "strHostIteratorId")},
