@@ -48,8 +48,8 @@ Inventory: a JSON list of hosts, of which only "id" must be there:
   [{"id":"e6a3c1d0-1f1e-4d0a-9a55-0a1b2c3d4e5f","dn":"PC-12","fqdn":"pc-12.example","netbios":"PC-12","ip":"10.0.0.12",
     "os":"Microsoft Windows 11","group":0,"status":29,"attributes":{"KLHST_WKS_EDR_STATUS":4}}]
 
-Scenario: a JSON list of steps. Each is due "after" a duration since the start, or since the storing of so many incidents,
-"afterIncident", and "do"es one of the things listed below. Whatever is unknown in it is refused, by the number of its step:
+Scenario: a JSON list of steps. Each is due "after" a duration since the start, or since so many incidents were stored
+("afterIncident"), and "do" is one of the things listed below. Whatever is unknown in it is refused, by the number of its step:
   [{"after":"10s","do":"host-away","host":"e6a3c1d0-1f1e-4d0a-9a55-0a1b2c3d4e5f"},
    {"afterIncident":2,"after":"1m","do":"set-tasks","tasks":{"outcome":"fail","delay":"5s"}},
    {"afterIncident":3,"do":"mischief","knobs":"drop-after-store@HostGroup.AddIncident=0.5"}]
