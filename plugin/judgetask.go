@@ -18,6 +18,11 @@ import (
 // confirmed; those added at the same time or later are looked at as well.
 const lookBack = 200
 
+// longAgo is how much older, by the dates that their senders wrote, an incident is
+// of which no console task is awaited any more: the days are there for clocks that
+// are wrong by one.
+const longAgo = 3 * 24 * time.Hour
+
 // judge tells whose the console tasks are that may be this request's. It says no
 // where it has to look once more for that.
 func (h *hostWatch) judge(ctx context.Context, l *round, waits []*wait, one *wait, listed bool) bool {
@@ -137,6 +142,9 @@ func (h *hostWatch) contenders(ctx context.Context, l *round, waits []*wait, tas
 		return true
 	}
 	for _, in := range found {
+		if in.ID < first && !in.Added.IsZero() && in.Added.Before(since.Add(-longAgo)) {
+			continue
+		}
 		if c, ok := h.contender(ctx, l.w.server.name, waits[0].journal, in); ok {
 			h.others = append(h.others, c)
 		}

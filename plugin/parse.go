@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/kes-respond/kes-respond/plugin/task"
 	"github.com/kes-respond/kes-respond/shared"
@@ -36,13 +37,14 @@ func (o *order) enter(to destination) *shared.Error {
 	if refusal != nil {
 		return refusal
 	}
-	o.server, o.release = s, release
+	o.server, o.leaving = s, append(o.leaving, release)
 	return nil
 }
 
+// leave gives back what the request held, the last thing first.
 func (o *order) leave() {
-	if o.release != nil {
-		o.release()
+	for _, give := range slices.Backward(o.leaving) {
+		give()
 	}
 }
 

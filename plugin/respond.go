@@ -15,7 +15,7 @@ type order struct {
 	plugin  *Plugin
 	request shared.Request
 	server  *server
-	release func() // gives server back; nil before it was had
+	leaving []func() // what is to be given back
 	task    *task.Task
 	params  task.Params
 	host    shared.Host

@@ -73,19 +73,11 @@ func (o *order) about(ctx context.Context) *shared.Error {
 			violations = append(violations, shared.Violation{Pointer: "/incident/id", Message: "must be a number from 1 to 9223372036854775807"})
 		}
 		o.record.Incident = id
-	} else {
-		o.ifAnyLedger(ctx)
-		refusal := o.byID(ctx)
-		if refusal != nil {
+	} else if name == "" && r.Connection == nil { // the ledger says where it is
+		if refusal := o.byID(ctx); refusal != nil {
 			return refusal
 		}
-		if name != "" && name != o.record.Server {
-			violations = append(violations, shared.Violation{Pointer: "/server", Message: "is another server than that of the request"})
-		}
 		name = o.record.Server
-		if r.Connection != nil {
-			name = ""
-		}
 	}
 	to, found := o.plugin.destination(r, name)
 	if violations = append(violations, found...); len(violations) > 0 {
@@ -94,20 +86,25 @@ func (o *order) about(ctx context.Context) *shared.Error {
 	if refusal := o.enter(to); refusal != nil {
 		return refusal
 	}
-	if r.Incident == nil && r.Connection != nil && o.server.name != o.record.Server {
-		return shared.Refuse(shared.Violation{Pointer: "/connection", Message: "is another server than that of the request"})
-	}
 	if r.Incident != nil {
 		o.ifAnyLedger(ctx) // what is refused leaves none behind
 		if known, is, err := o.journal.ByIncident(ctx, o.server.name, o.record.Incident); err == nil && is {
 			o.record = known
 		}
+		return nil
+	}
+	if refusal := o.byID(ctx); refusal != nil {
+		return refusal
+	}
+	if o.record.Server != o.server.name {
+		return shared.Refuse(shared.Violation{Pointer: "/target", Message: "is of a request to another server, " + o.record.Server})
 	}
 	return nil
 }
 
 // byID finds a request by its id; where another answered for it, that one.
 func (o *order) byID(ctx context.Context) *shared.Error {
+	o.ifAnyLedger(ctx)
 	r, found, err := o.journal.ByID(ctx, o.request.Target)
 	for err == nil && found && r.DuplicateOf != 0 {
 		r, found, err = o.journal.BySeq(ctx, r.DuplicateOf)

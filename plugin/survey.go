@@ -16,7 +16,7 @@ import (
 
 // The bounds of what is looked at before a request is sent.
 const (
-	surveyBound  = 20 * time.Second // in all
+	surveyBound  = 5 * time.Second  // in all: a KSC that is slow holds up no request for longer
 	consoleFresh = time.Minute      // an answer on the service console counts for so long
 	versionFresh = 10 * time.Minute // and one on KSC's version
 )
@@ -48,6 +48,9 @@ func (o *order) survey(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, surveyBound)
 	defer cancel()
+	if !o.opened(ctx) {
+		return
+	}
 	_ = o.server.once(ctx, func() error { // what the sending meets again it will tell
 		if err := o.server.askConsole(ctx); ailing(err) {
 			return err
@@ -68,6 +71,26 @@ func (o *order) survey(ctx context.Context) {
 	}
 	if o.request.Wait == shared.WaitDone {
 		o.remarks = append(o.remarks, o.shortcomings()...)
+	}
+}
+
+// opened says that there is a session in time. A login that takes longer goes on,
+// for the sending to have, until leave: one that is given up may leave a session
+// at KSC.
+func (o *order) opened(ctx context.Context) bool {
+	opening, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan error, 1)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		done <- o.server.client.Open(opening)
+	}()
+	o.leaving = append(o.leaving, func() { cancel(); <-ended })
+	select {
+	case err := <-done:
+		return err == nil
+	case <-ctx.Done():
+		return false
 	}
 }
 

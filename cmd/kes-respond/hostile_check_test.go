@@ -68,6 +68,7 @@ func (r *hostileRun) attribute() map[int]asked {
 		hosts[a.name()] = true
 	}
 	all, numbers, added := map[int]asked{}, map[int64]int{}, 0
+	looked, sent := map[string]bool{}, map[string]bool{} // hosts whose console tasks were read, and that were sent something
 	for _, c := range r.record.calls {
 		var body struct {
 			ID     int64  `json:"nId"`
@@ -80,12 +81,15 @@ func (r *hostileRun) attribute() map[int]asked {
 		}
 		require.NoError(t, json.Unmarshal([]byte(c.Body), &body), "%.300s", c.Body)
 		switch method := strings.TrimPrefix(c.Path, "/api/v1.0/"); method {
-		case "Session.StartSession", "Session.EndSession", "Session.Ping":
+		case "Session.StartSession", "Session.EndSession", "Session.Ping", "ConEvents.IsAnyServiceConsoleAvailable":
+		case "Tasks.GetAllTasksOfHost":
+			looked[body.Host] = true
 		case "HostGroup.AddIncident":
 			number, ok := numberOf(body.Data.Host, body.Data.Body)
 			require.True(t, ok, "nobody asked for %.500s", c.Body)
 			added++
 			one := all[number]
+			sent[body.Data.Host] = true
 			one.bodies, one.hosts = append(one.bodies, body.Data.Body), append(one.hosts, body.Data.Host)
 			all[number] = one
 		case "HostGroup.UpdateIncident":
@@ -104,6 +108,9 @@ func (r *hostileRun) attribute() map[int]asked {
 		}
 	}
 	assert.Len(t, numbers, added, "incidents without their second step")
+	for host := range looked {
+		assert.True(t, sent[host] || hosts[host], "nobody asked about the host %q", host)
+	}
 	return all
 }
 

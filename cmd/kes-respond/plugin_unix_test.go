@@ -54,6 +54,7 @@ func TestAKilledHostLeavesNothingHalfDone(t *testing.T) {
 	host.Env = append(at.environment(), "TMPDIR="+sockets)
 	require.NoError(t, host.Start())
 	require.True(t, grows(at.record, 20_000, nil))
+	require.Eventually(t, func() bool { return at.calls(t, "AddIncident") > 0 }, 20*time.Second, 2*time.Millisecond)
 	plugin := childOf(t, host.Process.Pid)
 	require.NoError(t, host.Process.Kill())
 	host.Wait()

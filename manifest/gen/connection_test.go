@@ -66,7 +66,7 @@ func TestConnectionInSchemaAndProgram(t *testing.T) {
 	cert, err := json.Marshal(string(ksc.CertificatePEM()))
 	require.NoError(t, err)
 	withCert := strings.Replace(wholeConnection, `"`+pinText+`"`, string(cert), 1)
-	for _, base := range []string{requestBases()[0], requestBases()[2], requestBases()[7]} {
+	for _, base := range []string{requestBases()[0], requestBases()[2], requestBases()[8]} {
 		for raw, want := range map[string]bool{withCert: true, wholeConnection: true} {
 			line := set(t, base, "connection", raw)
 			in, answer := p.takes(t, line)

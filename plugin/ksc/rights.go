@@ -69,7 +69,7 @@ func rights() []Right {
 			Right: "Read in Basic functionality, on the groups in the list", Basis: rest,
 		},
 		{
-			Methods: []string{"Tasks.*", "HostTasks.*", "EventProcessing.*"}, Use: "to follow the console task",
+			Methods: []string{"Tasks.*", "HostTasks.*", "EventProcessing.*", "EventProcessingFactory.*"}, Use: "to follow the console task",
 			Right: "Read in Basic functionality, on the host's group, and Read in the functional areas of Kaspersky Endpoint Security",
 			Basis: rest + "; rights on console tasks of Kaspersky Endpoint Security go by its own areas",
 		},
