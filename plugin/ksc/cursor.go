@@ -7,9 +7,6 @@ import (
 	"slices"
 )
 
-// maxPageBytes bounds the records of one cursor.
-const maxPageBytes = 4 << 20
-
 // cursor is a search that KSC keeps and gives out by range, with methods of its
 // own to open, read and release it: three calls. What opens it answers with its
 // id, by the name under which the other two want it.
@@ -23,9 +20,9 @@ type cursor struct {
 }
 
 // run gives the records from 0 to most. Whether nEnd is one of them is not
-// documented, so there may be one more. The cursor is given back whatever became of the reading, also
-// where nobody waits any more: that takes two seconds at most. One whose id got
-// lost lives until its time or its session ends.
+// documented, so there may be one more. The cursor is given back whatever became
+// of the reading, also where nobody waits any more: that takes two seconds at
+// most. One whose id got lost lives until its time or its session ends.
 func (k cursor) run(ctx context.Context, c *Client) (page, error) {
 	var opened row
 	if err := c.call(ctx, k.open, k.args, &opened); err != nil {
@@ -37,7 +34,7 @@ func (k cursor) run(ctx context.Context, c *Client) (page, error) {
 	}
 	p := page{list: k.list, member: k.member}
 	p.rows.names, p.rows.most = k.names, k.most+1
-	err := c.repeatable(ctx, ask{method: k.read, answer: &p, foreign: true, longest: maxPageBytes, args: map[string]any{
+	err := c.repeatable(ctx, ask{method: k.read, answer: &p, foreign: true, args: map[string]any{
 		k.id: id, "nStart": 0, "nEnd": k.most,
 	}})
 	k.giveBack(ctx, c, id, err)

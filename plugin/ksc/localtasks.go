@@ -3,7 +3,6 @@ package ksc
 import (
 	"context"
 	"fmt"
-	"strings"
 )
 
 // LocalTasks goes through the console tasks of one host alone. It is for one
@@ -159,7 +158,7 @@ func (c *Client) LocalStatus(ctx context.Context, id, name string) (TaskStatus, 
 // to describe (KSCAPI a00182).
 func localStatusOf(r row) TaskStatus {
 	s := TaskStatus{
-		Description: printable(strings.TrimSpace(r["taskStateDescr"].text()), maxDescription, false),
+		Description: printable(r["taskStateDescr"].text(), maxDescription, false),
 		Finished:    r["taskCompletionTime"].moment(),
 	}
 	number, ok := r["nState"].integer()

@@ -174,6 +174,11 @@ func TestNoAnswerGrows(t *testing.T) {
 		"a message":      {"HostGroup.AddIncident", `{"PxgError":{"code":1,"module":"` + strings.Repeat("M", 400_000) + `","message":"` + strings.Repeat("m", 400_000) + `"}}`},
 		"empty records":  {"ChunkAccessor.GetItemsChunk", `{"pChunk":{"KLCSP_ITERATOR_ARRAY":[` + many("{},{},{},") + `{}]}}`},
 		"many members":   {"ChunkAccessor.GetItemsChunk", `{"pChunk":{"KLCSP_ITERATOR_ARRAY":[{` + many(`"a":1,"b":2,`) + `"c":3}]}}`},
+		"many states":    {"Tasks.GetHostStatusRecordRange", `{"pParHostStatus":{"statuses":[` + many("{},{},{},") + `{}]}}`},
+		"many events":    {"EventProcessing.GetRecordRange", `{"pParamsEvents":{"KLEVP_EVENT_RANGE_ARRAY":[` + many("{},{},{},") + `{}]}}`},
+		"many ids":       {"Tasks.GetAllTasksOfHost", `{"PxgRetVal":[` + many("1,2,3,") + `4]}`},
+		"many counts":    {"Tasks.GetTaskStatistics", `{"PxgRetVal":{` + many(`"1":0,`) + `"2":0}}`},
+		"many settings":  {"Tasks.GetTask", `{"PxgRetVal":{"TASK_INFO_PARAMS":{` + many(`"a":1,`) + `"b":2}}}`},
 		"deep":           {"ChunkAccessor.GetItemsChunk", `{"pChunk":{"KLCSP_ITERATOR_ARRAY":` + many("[") + many("]") + `}}`},
 		"deep envelopes": {"HostGroup.GetHostInfo", `{"PxgRetVal":` + strings.Repeat(`{"type":"params","value":`, 9000) + "1" + strings.Repeat("}", 9000) + `}`},
 	} {

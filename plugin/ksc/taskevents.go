@@ -20,11 +20,13 @@ type TaskEvent struct {
 	At          time.Time // rise_time
 }
 
-const maxEvents = 1000
+const maxEvents = 500
 
 // TaskEvents gives the latest events of a group or global console task on a
-// host, oldest first: at most so many, and no more than 1000. That KSC sorts
-// them is not confirmed; where it does not, they may be others than the latest.
+// host, oldest first: at most so many, and no more than 500. That KSC sorts them
+// is not confirmed; where it does not, they may be others than the latest. Where
+// they are longer than an answer may be the error is of KindBadAnswer: ask for
+// fewer.
 // IsNotFound says that there is no such console task. It is three calls, and may
 // be repeated.
 func (c *Client) TaskEvents(ctx context.Context, id, host string, most int) ([]TaskEvent, error) {

@@ -133,7 +133,9 @@ func FuzzValue(f *testing.F) {
 	for _, seed := range []string{
 		`null`, `17`, `"17"`, `{"type":"long","value":"9007199254740993"}`, `{"type":"datetime","value":"2021-03-19T16:18:53Z"}`,
 		`{"type":"params","value":{"a":{"type":"binary","value":"AA=="}}}`, `[{"type":"params","value":{}}]`, `{"type":"x","value":{"type":"y","value":1}}`,
-		`{"value":1,"value":2}`, `{"type":"a","type":"b"}`, `"\ud800"`, `-0`, `{"type":null,"value":null}`,
+		`{"value":1,"value":2}`, `{"type":"a","type":"b"}`,
+		`{"TASK_UNIQUE_ID":195,"DisplayName":"\u001b","TASK_INFO_PARAMS":{"type":"params","value":{"DisplayName":"n","PRTS_TASK_CREATION_DATE":{"type":"datetime","value":"2026-11-25T09:00:00Z"}}}}`,
+		`{"hostname":"h","state_code":"4","state_descr":"x","completed_percent":101,"nState":4,"taskStateDescr":"\n","task_new_state":-1,"GNRL_EA_DESCRIPTION":"\u202e"}`, `"\ud800"`, `-0`, `{"type":null,"value":null}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -159,12 +161,37 @@ func FuzzValue(f *testing.F) {
 				require.True(t, json.Valid(one.raw))
 			}
 			hostOf(r)
+			readsTasks(t, r)
 		}
 		var many rows
 		if json.Unmarshal(data, &many) == nil {
 			require.LessOrEqual(t, len(many.all), chunkSize+1)
 		}
 	})
+}
+
+// readsTasks reads a record as each kind that has to do with console tasks:
+// what comes of it is bounded, printable and in range.
+func readsTasks(t *testing.T, r row) {
+	task, err := consoleTaskOf("M", r)
+	if err != nil {
+		checkError(t, err.(*Error))
+	}
+	event, status, local := eventOf(r), statusOf(r), localStatusOf(r)
+	for most, texts := range map[int][]string{
+		maxTaskName:    {task.Name, task.Type, task.Product, task.Version, event.Type, event.DisplayName},
+		maxDescription: {event.Description, status.Description, local.Description},
+	} {
+		for _, text := range texts {
+			require.LessOrEqual(t, len(text), most+len("…"))
+			require.True(t, utf8.ValidString(text))
+			require.NotRegexp(t, `[\x00-\x1f\x7f]`, text)
+		}
+	}
+	for _, s := range []TaskStatus{status, local} {
+		require.True(t, s.State == StateUnknown || s.State.String() != "unknown", s.State)
+		require.True(t, s.Percent >= 0 && s.Percent <= 100 && (s.PercentKnown || s.Percent == 0))
+	}
 }
 
 // FuzzAnswer reads any bytes, with any status and packing, as each answer:
@@ -175,6 +202,8 @@ func FuzzAnswer(f *testing.F) {
 		`{}`, ``, `null`, `<html>`, `{"PxgRetVal":4711}`, `{"PxgRetVal":"4711","strAccessor":"a"}`,
 		`{"PxgError":{"code":1184,"subcode":0,"module":"KLSTD","message":"x","locdata":{"type":"params","value":{"format":"%1 %2","args":["a"]}}}}`,
 		`{"pChunk":{"KLCSP_ITERATOR_ARRAY":[{"type":"params","value":{"KLHST_WKS_HOSTNAME":"h"}}]},"PxgRetVal":1}`,
+		`{"PxgRetVal":["195",196,null,"195"]}`, `{"strIteratorId":"i"}`, `{"pTaskData":{"TASK_UNIQUE_ID":"1"}}`,
+		`{"PxgRetVal":"1","l":{"type":"params","value":{"m":[{"type":"params","value":{"hostname":"h"}},null,{}]}}}`, `{"l":null}`, `{"l":{"m":17}}`,
 		`{"PxgError":null,"PxgRetVal":1}`, `{"PxgError":{"message":"no --token=hunter22"}}`, `no "--token=hunter22"`, `{"PxgRetVal":{"KLHST_WKS_IP_LONG":{"type":"long","value":"-1"}}}`,
 	} {
 		f.Add(200, "", []byte(seed))
@@ -189,6 +218,8 @@ func FuzzAnswer(f *testing.F) {
 				ID incidentID `json:"PxgRetVal"`
 			}{}, &struct {
 				Row row `json:"PxgRetVal"`
+			}{}, &row{}, &page{list: "l", member: "m"}, &struct {
+				IDs taskIDs `json:"PxgRetVal"`
 			}{}, &struct {
 				Chunk struct {
 					Rows rows `json:"KLCSP_ITERATOR_ARRAY"`
