@@ -1,6 +1,6 @@
 // Package ksc is a client for the OpenAPI of Kaspersky Security Center (KSC),
-// as far as response tasks need it: sessions, hosts, incidents, and what the
-// server says of itself.
+// as far as response tasks need it: sessions, hosts, incidents, the console
+// tasks that KSC makes of them, and what the server says of itself.
 //
 // Every call is a POST, so nothing is ever repeated because of its verb: a
 // method that may be repeated says so. An Error tells whether KSC said no,

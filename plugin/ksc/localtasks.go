@@ -120,17 +120,16 @@ func (c *Client) LocalStatus(ctx context.Context, id, name string) (TaskStatus, 
 		return TaskStatus{}, &Error{Kind: KindNotFound, Method: open, Message: "no console task has such a name: it is empty", Delivery: NotSent}
 	}
 	fields := []string{"strTask", "txtDisplayName", "nState", "taskStateDescr", "taskCompletionTime"}
-	type order struct{} // none
 	p, err := cursor{
 		open: open, read: read, release: "SrvView.ReleaseIterator",
 		args: struct {
 			View     string         `json:"wstrViewName"`
 			Filter   string         `json:"wstrFilter"`
 			Fields   []string       `json:"vecFieldsToReturn"`
-			Order    []order        `json:"vecFieldsToOrder"`
+			Order    []string       `json:"vecFieldsToOrder"`
 			Params   map[string]any `json:"pParams"`
 			Lifetime int            `json:"lifetimeSec"`
-		}{"HostTasksSrvView", filter, fields, []order{}, map[string]any{}, setLifetime},
+		}{"HostTasksSrvView", filter, fields, []string{}, map[string]any{}, setLifetime},
 		id: "wstrIteratorId", list: "pRecords", member: "KLCSP_ITERATOR_ARRAY", names: fields, most: mostViewed,
 	}.run(ctx, c)
 	if err != nil {

@@ -76,14 +76,13 @@ const mostStatuses = 1000
 // may not be among those read, or not the only one, the error is of
 // KindTruncated. It is three calls, and may be repeated.
 func (c *Client) TaskStatus(ctx context.Context, id, host string) (TaskStatus, error) {
-	type order struct{} // none
 	return c.taskStatus(ctx, "Tasks.ResetHostIteratorForTaskStatusEx", id, host, struct {
 		ID       string   `json:"strTask"`
 		Fields   []string `json:"pFields2Return"`
-		Order    []order  `json:"pFields2Order"`
+		Order    []string `json:"pFields2Order"`
 		Mask     int      `json:"nHostStateMask"`
 		Lifetime int      `json:"nLifetime"`
-	}{id, statusFields(), []order{}, everyState, setLifetime})
+	}{id, statusFields(), []string{}, everyState, setLifetime})
 }
 
 // TaskStatusOlder is TaskStatus by the method that older versions of KSC have.
