@@ -144,6 +144,17 @@ func TestALocalConsoleTaskIsFollowed(t *testing.T) {
 					require.NoError(t, err)
 					assert.Zero(t, status)
 				}
+				before = len(server.Calls())
+				events, err := c.LocalEvents(ctx, hostID, task.Name, 10)
+				require.NoError(t, err)
+				assert.Len(t, server.Calls(), before+3)
+				require.NotEmpty(t, events)
+				assert.Equal(t, map[string]int{"ok": 4, "warning": 4, "fail": 3, "never": 1}[outcome], events[len(events)-1].NewState)
+				for host, name := range map[string]string{hostID: task.Name + "x", "another": task.Name} {
+					events, err = c.LocalEvents(ctx, host, name, 10)
+					require.NoError(t, err)
+					assert.Empty(t, events)
+				}
 				assert.Empty(t, server.Unreleased())
 			})
 		}
@@ -219,9 +230,13 @@ func TestWhatTheConsoleTasksReadsSend(t *testing.T) {
 				`"GNRL_EA_SEVERITY","GNRL_EA_DESCRIPTION"],"pSortFields":[{"type":"params","value":{"Name":"rise_time","Asc":false}}],"strHostName":"` + hostID + `","pFilter":{}}`,
 			"EventProcessing.GetRecordRange":  `{"strIteratorId":"i2","nStart":0,"nEnd":10}`,
 			"EventProcessing.ReleaseIterator": `{"strIteratorId":"i2"}`,
-			"HostGroup.GetHostTasks":          `{"strHostName":"` + hostID + `"}`,
-			"HostTasks.ResetTasksIterator":    `{"strSrvObjId":"o1","strProductName":"","strVersion":"","strComponentName":"","strInstanceId":"","strTaskName":""}`,
-			"HostTasks.GetNextTask":           `{"strSrvObjId":"o1"}`,
+			"EventProcessingFactory.CreateEventProcessingForHost2": `{"strHostName":"` + hostID + `","strProduct":"","strVersion":"",` +
+				`"pFilter":{"KLEVP_RFC2254_FILTER":"(task_display_name=\"[[]Response][[]KUMA] getFile - 2026-11-25 09:00:00 - 195\")"},` +
+				`"vecFieldsToReturn":["event_type","event_type_display_name","task_new_state","rise_time","event_db_id","hostname","GNRL_EA_SEVERITY","GNRL_EA_DESCRIPTION","task_display_name"],` +
+				`"vecFieldsToOrder":[{"type":"params","value":{"Name":"rise_time","Asc":false}}],"lifetimeSec":60}`,
+			"HostGroup.GetHostTasks":       `{"strHostName":"` + hostID + `"}`,
+			"HostTasks.ResetTasksIterator": `{"strSrvObjId":"o1","strProductName":"","strVersion":"","strComponentName":"","strInstanceId":"","strTaskName":""}`,
+			"HostTasks.GetNextTask":        `{"strSrvObjId":"o1"}`,
 			"SrvView.ResetIterator": `{"wstrViewName":"HostTasksSrvView","wstrFilter":"(strTask=\"195\")",` +
 				`"vecFieldsToReturn":["strTask","txtDisplayName","nState","taskStateDescr","taskCompletionTime"],"vecFieldsToOrder":[],"pParams":{},"lifetimeSec":60}`,
 			"SrvView.GetRecordRange":  `{"wstrIteratorId":"i3","nStart":0,"nEnd":1000}`,

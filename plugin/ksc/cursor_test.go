@@ -33,6 +33,9 @@ func cursors() []cursored {
 		{"Tasks.GetTaskHistory", "EventProcessing.GetRecordRange", "EventProcessing.ReleaseIterator", func(ctx context.Context, c *ksc.Client) error {
 			return second(c.TaskEvents(ctx, "1", hostID, 10))
 		}, true},
+		{"EventProcessingFactory.CreateEventProcessingForHost2", "EventProcessing.GetRecordRange", "EventProcessing.ReleaseIterator", func(ctx context.Context, c *ksc.Client) error {
+			return second(c.LocalEvents(ctx, hostID, "n", 10))
+		}, false},
 		{"SrvView.ResetIterator", "SrvView.GetRecordRange", "SrvView.ReleaseIterator", func(ctx context.Context, c *ksc.Client) error {
 			return second(c.LocalStatus(ctx, "2", "n"))
 		}, false},

@@ -59,6 +59,10 @@ func operations() []operation {
 		}},
 		{"Tasks.GetTaskHistory", events},
 		{"EventProcessing.GetRecordRange", events},
+		{"EventProcessingFactory.CreateEventProcessingForHost2", func(ctx context.Context, c *ksc.Client) error {
+			_, err := c.LocalEvents(ctx, hostID, taskName, 10)
+			return err
+		}},
 		{"HostGroup.GetHostTasks", local},
 		{"HostTasks.ResetTasksIterator", local},
 		{"HostTasks.GetNextTask", local},

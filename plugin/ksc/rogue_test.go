@@ -271,10 +271,10 @@ func wellBehaved(s seen, _ int) reply {
 		return ok(`{"strHostIteratorId":"i1"}`)
 	case "Tasks.GetHostStatusRecordRange":
 		return ok(`{"PxgRetVal":1,"pParHostStatus":{"statuses":[{"type":"params","value":{"hostname":"` + hostID + `","state_code":4,"completed_percent":100,"state_descr":""}}]}}`)
-	case "Tasks.GetTaskHistory":
+	case "Tasks.GetTaskHistory", "EventProcessingFactory.CreateEventProcessingForHost2":
 		return ok(`{"strIteratorId":"i2"}`)
 	case "EventProcessing.GetRecordRange":
-		return ok(`{"pParamsEvents":{"KLEVP_EVENT_RANGE_ARRAY":[{"type":"params","value":{"event_id":1,"event_type":"KLPRCI_TaskState","task_new_state":4,` +
+		return ok(`{"pParamsEvents":{"KLEVP_EVENT_RANGE_ARRAY":[{"type":"params","value":{"event_id":1,"event_type":"KLPRCI_TaskState","task_display_name":"` + taskName + `","task_new_state":4,` +
 			`"rise_time":{"type":"datetime","value":"2026-11-25T09:00:00Z"}}}]}}`)
 	case "HostGroup.GetHostTasks":
 		return ok(`{"PxgRetVal":"o1"}`)
