@@ -29,7 +29,7 @@ func (h *hostWatch) finish(ctx context.Context, l *round, one *wait) {
 		return
 	}
 	var events []ksc.TaskEvent
-	err := l.ask(ctx, []*wait{one}, stepEvents, 3, func(ctx context.Context, c *ksc.Client) (err error) {
+	err := l.ask(ctx, h, []*wait{one}, stepEvents, 3, func(ctx context.Context, c *ksc.Client) (err error) {
 		if isLocal(s.task.ID) {
 			events, err = c.LocalEvents(ctx, h.id, s.task.Name, mostEvents)
 		} else {
@@ -37,7 +37,7 @@ func (h *hostWatch) finish(ctx context.Context, l *round, one *wait) {
 		}
 		return err
 	})
-	if err != nil && !ksc.IsNotFound(err) && l.run.bars[stepEvents] == "" {
+	if err != nil && !ksc.IsNotFound(err) && l.bar(h, stepEvents) == (bar{}) {
 		l.moved = true
 		return // it is asked again
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,7 +46,7 @@ func (o *order) recorded(ctx context.Context, stored shared.Result) {
 func (o *order) watch(ctx context.Context, soon time.Duration, emit func(shared.Event), enough func(sight) bool) sight {
 	one, leave := o.server.watcher.join(ctx, o.followed(), soon)
 	defer leave()
-	var told telling
+	told := telling{before: o.remarks}
 	for {
 		s := one.now()
 		told.tell(s, emit)
@@ -77,6 +78,7 @@ func (o *order) followed() followed {
 
 // telling is what was told of a console task.
 type telling struct {
+	before         []string // said before it was sent
 	stage, message string
 	percent        int
 	warnings       int
@@ -85,6 +87,9 @@ type telling struct {
 // tell says what is new.
 func (t *telling) tell(s sight, emit func(shared.Event)) {
 	for ; t.warnings < len(s.warnings); t.warnings++ {
+		if slices.Contains(t.before, s.warnings[t.warnings]) {
+			continue
+		}
 		emit(shared.Event{Progress: &shared.Progress{Stage: shared.StageWarning, Message: s.warnings[t.warnings]}})
 	}
 	if s.task == nil || s.doubt != "" || s.recorded != nil || s.state.Final() && t.stage != "" {
@@ -232,6 +237,8 @@ func (o *order) waiting(ctx context.Context, r shared.Result, s sight) shared.Re
 	r.Message = strings.Join(known, "; ")
 	code, why := shared.Timeout, "the time to wait was over"
 	switch {
+	case s.blind != "":
+		code, why = s.blind, "there is no way to look on"
 	case errors.Is(ctx.Err(), context.Canceled):
 		code, why = shared.CancelledCode, "the wait was ended"
 	case ctx.Err() == nil, r.Error != nil: // nobody wanted to wait; or it was not even stored as it should be

@@ -28,6 +28,8 @@ type hostWatch struct {
 	id    string
 	waits []*wait // guarded by the watcher's mu
 
+	bars map[step]bar // what the account has no right to
+
 	lists  int                         // so far
 	ids    []string                    // of its console tasks, as last listed; those of the host alone have localPrefix
 	names  map[string]*ksc.ConsoleTask // that were read; nil: it is gone, or cannot be read
@@ -43,7 +45,7 @@ type hostWatch struct {
 }
 
 func newHostWatch(id string) *hostWatch {
-	return &hostWatch{id: id, names: map[string]*ksc.ConsoleTask{}, extra: map[string]bool{}}
+	return &hostWatch{id: id, bars: map[step]bar{}, names: map[string]*ksc.ConsoleTask{}, extra: map[string]bool{}}
 }
 
 // known counts the console tasks that are or may be somebody's who waits, and have
@@ -84,9 +86,12 @@ func (h *hostWatch) look(ctx context.Context, l *round, waits []*wait) {
 	for _, one := range waits {
 		h.finish(ctx, l, one)
 	}
+	for _, one := range waits {
+		h.unseeing(l, one)
+	}
 	h.presence(ctx, l, waits)
 	if len(unsettled) > 0 {
-		l.console(ctx, unsettled)
+		h.console(ctx, l, unsettled)
 	}
 }
 
@@ -120,12 +125,12 @@ func (h *hostWatch) search(ctx context.Context, l *round, waits []*wait) {
 
 // list reads which console tasks the host has, and says that it did.
 func (h *hostWatch) list(ctx context.Context, l *round, waits []*wait) bool {
-	if l.barred(waits, stepList) {
+	if l.barred(h, waits, stepList) {
 		h.lists++
 		h.ids = slices.Clone(h.local)
 		return true
 	}
-	err := l.ask(ctx, waits, stepList, 1, func(ctx context.Context, c *ksc.Client) error {
+	err := l.ask(ctx, h, waits, stepList, 1, func(ctx context.Context, c *ksc.Client) error {
 		ids, err := c.TasksOfHost(ctx, h.id)
 		if err == nil {
 			h.ids = append(ids, h.local...)
@@ -175,11 +180,11 @@ func newest(ids []string, most int) []string {
 
 // read reads one console task, and says that it did.
 func (h *hostWatch) read(ctx context.Context, l *round, waits []*wait, id string) bool {
-	if l.barred(waits, stepName) {
+	if l.barred(h, waits, stepName) {
 		h.names[id] = nil
 		return true
 	}
-	err := l.ask(ctx, waits, stepName, 1, func(ctx context.Context, c *ksc.Client) error {
+	err := l.ask(ctx, h, waits, stepName, 1, func(ctx context.Context, c *ksc.Client) error {
 		t, err := c.ConsoleTask(ctx, id)
 		if err == nil {
 			h.names[id] = &t
@@ -200,7 +205,7 @@ func (h *hostWatch) read(ctx context.Context, l *round, waits []*wait, id string
 // call, so it may take several looks.
 func (h *hostWatch) alone(ctx context.Context, l *round, waits []*wait) bool {
 	if h.pass == nil {
-		early := h.lists < localAfter && l.run.bars[stepList] == ""
+		early := h.lists < localAfter && l.bar(h, stepList) == (bar{})
 		if early || !h.wantsLocal(waits) || time.Now().Before(h.again) || !h.begin(ctx, l, waits) {
 			return false
 		}
@@ -208,7 +213,7 @@ func (h *hostWatch) alone(ctx context.Context, l *round, waits []*wait) bool {
 	for l.left > 0 {
 		var t ksc.ConsoleTask
 		more := false
-		err := l.ask(ctx, waits, stepLocal, 1, func(ctx context.Context, c *ksc.Client) (err error) {
+		err := l.ask(ctx, h, waits, stepLocal, 1, func(ctx context.Context, c *ksc.Client) (err error) {
 			t, more, err = h.pass.Next(ctx)
 			return err
 		})
@@ -234,7 +239,7 @@ func (h *hostWatch) alone(ctx context.Context, l *round, waits []*wait) bool {
 
 // begin begins a pass through the console tasks of the host alone.
 func (h *hostWatch) begin(ctx context.Context, l *round, waits []*wait) bool {
-	err := l.ask(ctx, waits, stepLocal, 2, func(ctx context.Context, c *ksc.Client) (err error) {
+	err := l.ask(ctx, h, waits, stepLocal, 2, func(ctx context.Context, c *ksc.Client) (err error) {
 		h.pass, err = c.LocalTasks(ctx, h.id)
 		return err
 	})
@@ -298,6 +303,29 @@ func (h *hostWatch) state(ctx context.Context, l *round, one *wait) {
 	}
 }
 
+// unseeing tells one who waits that there is no way left to see more.
+func (h *hostWatch) unseeing(l *round, one *wait) {
+	s := one.now()
+	ways := []step{stepLocal, stepList}
+	switch {
+	case s.over() || s.state.Final():
+		return
+	case s.task != nil && isLocal(s.task.ID):
+		ways = []step{stepView}
+	case s.task != nil:
+		ways = []step{stepState, stepOlder, stepCounts}
+	case l.bar(h, stepName) != (bar{}):
+		ways = []step{stepLocal}
+	}
+	var last bar
+	for _, way := range ways {
+		if last = l.bar(h, way); last == (bar{}) {
+			return
+		}
+	}
+	one.tell(func(s *sight) { s.blind = last.code })
+}
+
 // status asks in the way that this version of KSC and this account have.
 func (h *hostWatch) status(ctx context.Context, l *round, one *wait, t *shared.ConsoleTask) (st ksc.TaskStatus, err error) {
 	waits := []*wait{one}
@@ -322,14 +350,14 @@ func (h *hostWatch) status(ctx context.Context, l *round, one *wait, t *shared.C
 	}
 	err = errNotAsked
 	for _, way := range ways {
-		if l.barred(waits, way.what) {
+		if l.barred(h, waits, way.what) {
 			continue
 		}
-		err = l.ask(ctx, waits, way.what, way.calls, func(ctx context.Context, c *ksc.Client) (err error) {
+		err = l.ask(ctx, h, waits, way.what, way.calls, func(ctx context.Context, c *ksc.Client) (err error) {
 			st, err = way.ask(ctx, c)
 			return err
 		})
-		if !errors.Is(err, errNotAsked) || l.run.bars[way.what] == "" {
+		if !errors.Is(err, errNotAsked) || l.bar(h, way.what) == (bar{}) {
 			return st, err
 		}
 	}
@@ -358,11 +386,11 @@ func moment(t time.Time) *time.Time {
 
 // console asks now and then whether what makes console tasks is there, while one is
 // waited for.
-func (l *round) console(ctx context.Context, waits []*wait) {
+func (h *hostWatch) console(ctx context.Context, l *round, waits []*wait) {
 	if l.left < 1 || l.w.server.consoleKnown() {
 		return
 	}
-	_ = l.ask(ctx, waits, stepOn, 1, func(ctx context.Context, _ *ksc.Client) error { return l.w.server.askConsole(ctx) }) // what is not known is not told
+	_ = l.ask(ctx, h, waits, stepOn, 1, func(ctx context.Context, _ *ksc.Client) error { return l.w.server.askConsole(ctx) }) // what is not known is not told
 }
 
 // presence looks now and then whether the host is there at all, while something
@@ -372,7 +400,7 @@ func (h *hostWatch) presence(ctx context.Context, l *round, waits []*wait) {
 		return
 	}
 	h.host = time.Now()
-	_ = l.ask(ctx, waits, stepHost, 1, func(ctx context.Context, c *ksc.Client) error { // what is not known is not told
+	_ = l.ask(ctx, h, waits, stepHost, 1, func(ctx context.Context, c *ksc.Client) error { // what is not known is not told
 		host, err := c.Host(ctx, h.id)
 		if err == nil {
 			for _, one := range waits {

@@ -125,7 +125,7 @@ func (h *hostWatch) contenders(ctx context.Context, l *round, waits []*wait, tas
 		}
 	}
 	var found []ksc.Incident
-	err := l.ask(ctx, waits, stepOthers, 3, func(ctx context.Context, c *ksc.Client) (err error) {
+	err := l.ask(ctx, h, waits, stepOthers, 3, func(ctx context.Context, c *ksc.Client) (err error) {
 		if first > lookBack {
 			found, err = c.FindIncidentsAfter(ctx, h.id, first-lookBack, since, mostIncidents)
 		} else {
@@ -133,7 +133,7 @@ func (h *hostWatch) contenders(ctx context.Context, l *round, waits []*wait, tas
 		}
 		return err
 	})
-	if err != nil && l.run.bars[stepOthers] == "" {
+	if err != nil && l.bar(h, stepOthers) == (bar{}) {
 		return false
 	}
 	h.asked, h.others = now, nil

@@ -9,11 +9,12 @@ import (
 	"time"
 
 	"github.com/kes-respond/kes-respond/plugin/ksc"
+	"github.com/kes-respond/kes-respond/shared"
 )
 
 // step is one kind of question that a look asks. What the account has no right
-// to, or this version of KSC does not know, is not asked again; the look goes on
-// with what is left.
+// to for a host, or this version of KSC does not know, is not asked again; the look
+// goes on with what is left.
 type step string
 
 // The steps, by what they are for.
@@ -91,43 +92,51 @@ func (l *round) elsewhere(ctx context.Context, one *wait) bool {
 	return false
 }
 
-// spend says that a question of n calls may be asked, in this look and this
-// minute.
-func (l *round) spend(ctx context.Context, n int) bool {
+// room says that a question of n calls may be asked, in this look and this minute.
+func (l *round) room(ctx context.Context, n int) bool {
 	if l.left < n {
 		l.moved = true
 		return false
 	}
-	l.left -= n
-	for range n {
-		if !l.w.calls.take(ctx) {
-			return false
-		}
+	return l.w.calls.room(ctx, n)
+}
+
+// take counts one call.
+func (l *round) take(ctx context.Context) error {
+	if err := l.w.calls.take(ctx); err != nil {
+		return err
 	}
-	return true
+	l.left--
+	return nil
 }
 
 // errNotAsked says that a question is left to another look, or to nobody.
 var errNotAsked = errors.New("not asked")
 
-// ask asks KSC one question of n calls for those who wait. Its error is
-// errNotAsked, or KSC's where that tells of the thing asked about.
-func (l *round) ask(ctx context.Context, waits []*wait, what step, n int, do func(context.Context, *ksc.Client) error) error {
-	if l.barred(waits, what) || !l.spend(ctx, n) {
+// ask asks KSC one question of n calls for those who wait. Where it takes more,
+// for a session that has ended or an answer of many pages, each of those waits for
+// its place in the budget. Its error is errNotAsked, or KSC's where that tells of
+// the thing asked about.
+func (l *round) ask(ctx context.Context, h *hostWatch, waits []*wait, what step, n int, do func(context.Context, *ksc.Client) error) error {
+	if l.barred(h, waits, what) || !l.room(ctx, n) {
 		return errNotAsked
 	}
 	err := l.w.server.once(ctx, func() error {
 		ctx, cancel := context.WithTimeout(ctx, callBound)
 		defer cancel()
-		return do(ctx, l.w.server.client)
+		return do(ksc.Metered(ctx, l.take), l.w.server.client)
 	})
 	switch e, ok := errors.AsType[*ksc.Error](err); {
 	case err == nil || ctx.Err() != nil:
 	case ok && e.Kind == ksc.KindNotFound:
 		return err
 	case ok && (e.Kind == ksc.KindDenied || e.Kind == ksc.KindUnsupported):
-		l.run.bars[what] = cannot(what, err)
-		l.barred(waits, what)
+		bars := h.bars // rights are given by group
+		if e.Kind == ksc.KindUnsupported {
+			bars = l.run.bars
+		}
+		bars[what] = bar{cannot(what, err), fromKSC(err).Code}
+		l.barred(h, waits, what)
 		l.moved = true // there may be another way
 		return errNotAsked
 	default:
@@ -142,19 +151,34 @@ func (l *round) ask(ctx context.Context, waits []*wait, what step, n int, do fun
 	return nil
 }
 
+// bar is why something is not asked any more.
+type bar struct {
+	why  string
+	code shared.Code
+}
+
+// bar finds why something is not to be asked any more; the zero bar: it may be.
+func (l *round) bar(h *hostWatch, what step) bar {
+	if b, everywhere := l.run.bars[what]; everywhere {
+		return b
+	}
+	return h.bars[what]
+}
+
 // barred says that something is not to be asked any more, and tells that to those
 // who wait, once.
-func (l *round) barred(waits []*wait, what step) bool {
-	why, barred := l.run.bars[what]
-	if barred {
-		for _, one := range waits {
-			if !one.told[what] {
-				one.told[what] = true
-				one.tell(func(s *sight) { s.warnings = append(s.warnings, why) })
-			}
+func (l *round) barred(h *hostWatch, waits []*wait, what step) bool {
+	b := l.bar(h, what)
+	if b == (bar{}) {
+		return false
+	}
+	for _, one := range waits {
+		if !one.told[what] {
+			one.told[what] = true
+			one.tell(func(s *sight) { s.warnings = append(s.warnings, b.why) })
 		}
 	}
-	return barred
+	return true
 }
 
 // cannot says for people what is not to be had, and which right or version it

@@ -40,7 +40,7 @@ type looking struct {
 	stop context.CancelFunc
 	over chan struct{}
 	soon chan time.Duration // the next look is not later than that
-	bars map[step]string    // what KSC does not let us do, and why; used by the run alone
+	bars map[step]bar       // what this version of KSC does not know; used by the run alone
 }
 
 func newWatcher(s *server, callsAMinute int) *watcher {
@@ -86,11 +86,14 @@ type sight struct {
 	host     *ksc.Host           // as it was seen last
 	recorded *journal.Record     // another process saw its end
 	warnings []string            // what cannot be looked at, and why
+	blind    shared.Code         // none of the ways to see more is left: why not, where warnings say it for people
 	failed   error               // why the last look saw nothing; nil: it did
 }
 
 // over says that looking on would tell no more.
-func (s sight) over() bool { return s.recorded != nil || s.lost || s.doubt != "" || s.finished }
+func (s sight) over() bool {
+	return s.recorded != nil || s.lost || s.doubt != "" || s.finished || s.blind != ""
+}
 
 // join has the watcher look for a request's console task until leave, which
 // returns when nothing of that goes on any more. It looks first after soon.
@@ -107,7 +110,7 @@ func (w *watcher) join(ctx context.Context, f followed, soon time.Duration) (one
 	w.waiting++
 	if w.run == nil {
 		running, stop := context.WithCancel(context.WithoutCancel(ctx))
-		w.run = &looking{stop, make(chan struct{}), make(chan time.Duration, 1), map[step]string{}}
+		w.run = &looking{stop, make(chan struct{}), make(chan time.Duration, 1), map[step]bar{}}
 		go func(run *looking) {
 			defer close(run.over)
 			w.look(running, run)

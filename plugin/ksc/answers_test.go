@@ -201,7 +201,11 @@ func TestTheCallersTimeoutIsKept(t *testing.T) {
 				}
 				e := failed(t, err)
 				assert.Equal(t, ksc.KindTimeout, e.Kind, "%v", e)
-				assert.Equal(t, 2*time.Second, time.Since(start), o.method)
+				if silent == "" { // what is called first may be another method
+					assert.LessOrEqual(t, time.Since(start), 4*time.Second, o.method)
+				} else {
+					assert.Equal(t, 2*time.Second+o.longer(), time.Since(start), o.method)
+				}
 			})
 		}
 	}
@@ -218,7 +222,7 @@ func TestACancelIsNoTimeout(t *testing.T) {
 			start := time.Now()
 			e := failed(t, o.do(ctx, c))
 			assert.Equal(t, ksc.KindCanceled, e.Kind, "%v", e)
-			assert.Equal(t, time.Second, time.Since(start), o.method)
+			assert.Equal(t, time.Second+o.longer(), time.Since(start), o.method)
 			if o.method != "Session.StartSession" {
 				assert.Equal(t, ksc.Unknown, e.Delivery)
 			}

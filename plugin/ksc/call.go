@@ -31,14 +31,37 @@ func (c *Client) repeatable(ctx context.Context, a ask) error {
 	if err != nil {
 		return err
 	}
-	err = c.post(ctx, a, inSession(id))
+	err = c.metered(ctx, a, id)
 	if !sessionEnded(err) {
 		return err
 	}
 	if id, err = c.session.get(ctx, c, id); err != nil {
 		return err
 	}
-	return c.post(ctx, a, inSession(id))
+	return c.metered(ctx, a, id)
+}
+
+// meterKey is where Metered keeps its function.
+type meterKey struct{}
+
+// Metered has leave called before each call that may be repeated and is made with
+// the context it gives or with a child of that: those that are made once more, and
+// those that give back what KSC keeps, are among them. Logins are not, for orders
+// may wait for the same one. leave may block, and gets the context of its call; with
+// an error the call is not made.
+func Metered(ctx context.Context, leave func(context.Context) error) context.Context {
+	return context.WithValue(ctx, meterKey{}, leave)
+}
+
+// metered is post with the leave that Metered asks for.
+func (c *Client) metered(ctx context.Context, a ask, session string) error {
+	if leave, ok := ctx.Value(meterKey{}).(func(context.Context) error); ok {
+		if err := leave(ctx); err != nil {
+			x := &exchange{client: c, method: a.method, ask: a}
+			return x.lost(ctx, err, NotSent)
+		}
+	}
+	return c.post(ctx, a, inSession(session))
 }
 
 func inSession(id string) header { return header{"X-KSC-Session", id} }

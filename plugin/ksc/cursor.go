@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"time"
 )
 
 // cursor is a search that KSC keeps and gives out by range, with methods of its
@@ -21,11 +22,12 @@ type cursor struct {
 
 // run gives the records from 0 to most. Whether nEnd is one of them is not
 // documented, so there may be one more. The cursor is given back whatever became
-// of the reading, also where nobody waits any more: that takes two seconds at
-// most. One whose id got lost lives until its time or its session ends.
+// of the reading, also where nobody waits any more: for that the answer with its id
+// is awaited two seconds longer, and to give it back takes two at most. One whose id
+// got lost lives until its time or its session ends.
 func (k cursor) run(ctx context.Context, c *Client) (page, error) {
 	var opened row
-	if err := c.call(ctx, k.open, k.args, &opened); err != nil {
+	if err := c.opening(ctx, k.open, k.args, &opened); err != nil {
 		return page{}, err
 	}
 	id := opened[k.id].text()
@@ -37,7 +39,7 @@ func (k cursor) run(ctx context.Context, c *Client) (page, error) {
 	err := c.repeatable(ctx, ask{method: k.read, answer: &p, foreign: true, args: map[string]any{
 		k.id: id, "nStart": 0, "nEnd": k.most,
 	}})
-	k.giveBack(ctx, c, id, err)
+	c.giveBack(ctx, k.release, map[string]string{k.id: id}, err)
 	count, counted := p.count.integer()
 	switch {
 	case err != nil:
@@ -50,9 +52,34 @@ func (k cursor) run(ctx context.Context, c *Client) (page, error) {
 	return p, nil
 }
 
-// giveBack releases the cursor, unless it died with its session: then there is
+// opening calls what has KSC keep something for us. The answer says under which id
+// it does, so it is awaited a little longer than anybody waits for what is kept.
+func (c *Client) opening(ctx context.Context, method string, args, answer any) error {
+	if ctx.Err() != nil {
+		return c.call(ctx, method, args, answer) // which says so
+	}
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	if end, ends := ctx.Deadline(); ends {
+		cancel()
+		longer, cancel = context.WithDeadline(context.WithoutCancel(ctx), end.Add(releaseTimeout))
+	}
+	defer cancel()
+	defer context.AfterFunc(ctx, func() {
+		if !errors.Is(ctx.Err(), context.Canceled) {
+			return
+		}
+		select {
+		case <-time.After(releaseTimeout):
+			cancel()
+		case <-longer.Done():
+		}
+	})()
+	return c.call(longer, method, args, answer)
+}
+
+// giveBack releases what KSC keeps, unless it died with its session: then there is
 // nothing to release, and no login to be tried for it.
-func (k cursor) giveBack(ctx context.Context, c *Client, id string, err error) {
+func (c *Client) giveBack(ctx context.Context, method string, id map[string]string, err error) {
 	dead := []Kind{KindNotFound, KindSession, KindLogin, KindLocked, KindSecondFactor, KindPassword, KindTLS}
 	var e *Error
 	if errors.As(err, &e) && slices.Contains(dead, e.Kind) {
@@ -60,7 +87,7 @@ func (k cursor) giveBack(ctx context.Context, c *Client, id string, err error) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 	defer cancel()
-	_ = c.call(ctx, k.release, map[string]string{k.id: id}, nil)
+	_ = c.call(ctx, method, id, nil)
 }
 
 // gone keeps KLSTD 1186 of a step from being read as the absence of what was

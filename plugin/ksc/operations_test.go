@@ -13,6 +13,17 @@ type operation struct {
 	do     func(context.Context, *ksc.Client) error
 }
 
+// longer is how much longer than its caller an answer is awaited, which says under
+// which id KSC keeps something.
+func (o operation) longer() time.Duration {
+	switch o.method {
+	case "HostGroup.FindHosts", "HostGroup.FindIncidents", "Tasks.GetTaskHistory", "EventProcessingFactory.CreateEventProcessingForHost2",
+		"SrvView.ResetIterator", "Tasks.ResetHostIteratorForTaskStatus", "Tasks.ResetHostIteratorForTaskStatusEx":
+		return 2 * time.Second
+	}
+	return 0
+}
+
 func operations() []operation {
 	findHosts := func(ctx context.Context, c *ksc.Client) error {
 		_, err := c.FindHosts(ctx, ksc.ByAny, "PC-12", 20)

@@ -41,7 +41,7 @@ type search struct {
 // second host of one name is to take the first for the only one.
 func (s search) run(ctx context.Context, c *Client) error {
 	var f found
-	if err := c.call(ctx, s.method, s.args, &f); err != nil {
+	if err := c.opening(ctx, s.method, s.args, &f); err != nil {
 		return notAbsent(err)
 	}
 	count, ok := f.Count.integer()
@@ -55,14 +55,7 @@ func (s search) run(ctx context.Context, c *Client) error {
 	if err == nil && count > int64(s.most) {
 		err = truncated(s.method, fmt.Sprintf("%d records, of which no more than %d are read", count, s.most))
 	}
-	var e *Error
-	if err == nil || errors.As(err, &e) && e.Delivery == Answered {
-		// Otherwise KSC does not answer, or nobody waits any more. A set that
-		// is not released dies by itself within a minute.
-		ctx, cancel := context.WithTimeout(ctx, releaseTimeout)
-		defer cancel()
-		_ = c.call(ctx, "ChunkAccessor.Release", map[string]string{"strAccessor": f.Accessor}, nil)
-	}
+	c.giveBack(ctx, "ChunkAccessor.Release", map[string]string{"strAccessor": f.Accessor}, err)
 	return notAbsent(err)
 }
 
