@@ -2,14 +2,12 @@ package plugin
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/kes-respond/kes-respond/plugin/ksc"
-	"github.com/kes-respond/kes-respond/shared"
 )
 
 // The bounds of what is looked at on a host.
@@ -200,67 +198,6 @@ func (h *hostWatch) read(ctx context.Context, l *round, waits []*wait, id string
 	return err == nil
 }
 
-// alone goes on through the console tasks of the host alone, where the others do
-// not show what is looked for, and says that it has come to their end. Each takes a
-// call, so it may take several looks.
-func (h *hostWatch) alone(ctx context.Context, l *round, waits []*wait) bool {
-	if h.pass == nil {
-		early := h.lists < localAfter && l.bar(h, stepList) == (bar{})
-		if early || !h.wantsLocal(waits) || time.Now().Before(h.again) || !h.begin(ctx, l, waits) {
-			return false
-		}
-	}
-	for l.left > 0 {
-		var t ksc.ConsoleTask
-		more := false
-		err := l.ask(ctx, h, waits, stepLocal, 1, func(ctx context.Context, c *ksc.Client) (err error) {
-			t, more, err = h.pass.Next(ctx)
-			return err
-		})
-		switch {
-		case err != nil: // it may have died of age: the next one begins anew
-			h.pass = nil
-			return false
-		case !more:
-			h.ids = append(slices.DeleteFunc(h.ids, isLocal), h.passed...)
-			h.local, h.pass = h.passed, nil
-			h.pause = min(max(firstLook, h.pause*3/2), 2*longestLook)
-			h.again = time.Now().Add(h.pause)
-			l.moved = l.moved || h.maybe(waits) > 0
-			return true
-		}
-		id := localPrefix + t.ID
-		h.names[id] = &t
-		h.passed = append(h.passed, id)
-	}
-	l.moved = true
-	return false
-}
-
-// begin begins a pass through the console tasks of the host alone.
-func (h *hostWatch) begin(ctx context.Context, l *round, waits []*wait) bool {
-	err := l.ask(ctx, h, waits, stepLocal, 2, func(ctx context.Context, c *ksc.Client) (err error) {
-		h.pass, err = c.LocalTasks(ctx, h.id)
-		return err
-	})
-	if err != nil {
-		h.pass = nil
-	}
-	h.passed = nil
-	return err == nil
-}
-
-// wantsLocal says that the console tasks of the host alone may show what somebody
-// looks for, or that one of them is still to be made sure of.
-func (h *hostWatch) wantsLocal(waits []*wait) bool {
-	return slices.ContainsFunc(waits, func(one *wait) bool {
-		if s := one.now(); s.task != nil {
-			return isLocal(s.task.ID)
-		}
-		return !slices.ContainsFunc(h.sighted(), one.may)
-	})
-}
-
 // sighted are the responses among the console tasks that were read.
 func (h *hostWatch) sighted() []sighted {
 	var out []sighted
@@ -281,107 +218,6 @@ const product = "KES"
 
 func (h *hostWatch) response(id string) bool {
 	return slices.ContainsFunc(h.sighted(), func(t sighted) bool { return t.id == id })
-}
-
-// state reads how the console task of one who waits stands.
-func (h *hostWatch) state(ctx context.Context, l *round, one *wait) {
-	s := one.now()
-	if s.task == nil || s.state.Final() {
-		return
-	}
-	st, err := h.status(ctx, l, one, s.task)
-	switch {
-	case ksc.IsNotFound(err):
-		if one.gone++; one.gone >= goneAfter {
-			one.tell(func(s *sight) { s.lost = true })
-		}
-		l.moved = true
-	case err == nil:
-		one.gone = 0
-		one.stands(st)
-		l.moved = l.moved || st.State.Final()
-	}
-}
-
-// unseeing tells one who waits that there is no way left to see more.
-func (h *hostWatch) unseeing(l *round, one *wait) {
-	s := one.now()
-	ways := []step{stepLocal, stepList}
-	switch {
-	case s.over() || s.state.Final():
-		return
-	case s.task != nil && isLocal(s.task.ID):
-		ways = []step{stepView}
-	case s.task != nil:
-		ways = []step{stepState, stepOlder, stepCounts}
-	case l.bar(h, stepName) != (bar{}):
-		ways = []step{stepLocal}
-	}
-	var last bar
-	for _, way := range ways {
-		if last = l.bar(h, way); last == (bar{}) {
-			return
-		}
-	}
-	one.tell(func(s *sight) { s.blind = last.code })
-}
-
-// status asks in the way that this version of KSC and this account have.
-func (h *hostWatch) status(ctx context.Context, l *round, one *wait, t *shared.ConsoleTask) (st ksc.TaskStatus, err error) {
-	waits := []*wait{one}
-	id, local := strings.CutPrefix(t.ID, localPrefix)
-	ways := []struct {
-		what  step
-		calls int
-		ask   func(context.Context, *ksc.Client) (ksc.TaskStatus, error)
-	}{
-		{stepState, 3, func(ctx context.Context, c *ksc.Client) (ksc.TaskStatus, error) { return c.TaskStatus(ctx, id, h.id) }},
-		{stepOlder, 3, func(ctx context.Context, c *ksc.Client) (ksc.TaskStatus, error) {
-			return c.TaskStatusOlder(ctx, id, h.id)
-		}},
-		{stepCounts, 1, func(ctx context.Context, c *ksc.Client) (ksc.TaskStatus, error) { return c.TaskCounts(ctx, id) }},
-	}
-	if local {
-		ways = ways[:1]
-		ways[0].what = stepView
-		ways[0].ask = func(ctx context.Context, c *ksc.Client) (ksc.TaskStatus, error) {
-			return c.LocalStatus(ctx, id, t.Name)
-		}
-	}
-	err = errNotAsked
-	for _, way := range ways {
-		if l.barred(h, waits, way.what) {
-			continue
-		}
-		err = l.ask(ctx, h, waits, way.what, way.calls, func(ctx context.Context, c *ksc.Client) (err error) {
-			st, err = way.ask(ctx, c)
-			return err
-		})
-		if !errors.Is(err, errNotAsked) || l.bar(h, way.what) == (bar{}) {
-			return st, err
-		}
-	}
-	return st, err
-}
-
-// stands tells how a console task stands.
-func (one *wait) stands(st ksc.TaskStatus) {
-	one.tell(func(s *sight) {
-		t := *s.task
-		t.State, t.Description = st.State.String(), st.Description
-		t.StartedAt, t.FinishedAt = moment(st.Started), moment(st.Finished)
-		s.task, s.state, s.percent, s.failed, s.whole = &t, st.State, nil, nil, true
-		if st.PercentKnown {
-			s.percent = &st.Percent
-		}
-	})
-}
-
-func moment(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
 }
 
 // console asks now and then whether what makes console tasks is there, while one is

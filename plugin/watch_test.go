@@ -119,6 +119,36 @@ func (s *site) withinBudget(t *testing.T) {
 	}
 }
 
+// TestALookIsBounded: with all the calls that it wants, a look makes no more than
+// one for each host waited on, three for each console task there is, and two.
+func TestALookIsBounded(t *testing.T) {
+	const hosts = 20
+	for _, kind := range []string{"group", "local"} {
+		dir := t.TempDir()
+		synctest.Test(t, func(t *testing.T) {
+			s := newSite(t, dir, ksctest.Options{Tasks: ksctest.TaskOptions{
+				Kind: kind, DelayOf: func(incident int64, _ string) time.Duration { return time.Duration(incident) * time.Minute },
+			}})
+			p := s.start(t, nil, func(c *plugin.Config) { c.FollowCalls = 6000 })
+			start := time.Now()
+			for _, one := range p.many(t, hosts, 1, func(int) bool { return false }) {
+				require.Equal(t, shared.Succeeded, one.result.Outcome, "%+v", one.result.Error)
+			}
+			looks := map[time.Time]int{}
+			for _, c := range s.ksc.Calls() {
+				if c.Time.After(start) {
+					looks[c.Time]++
+				}
+			}
+			for at, calls := range looks {
+				made := min(hosts, int(at.Sub(start)/time.Minute))
+				assert.LessOrEqual(t, calls, hosts+3*made+2, "at %s", at)
+			}
+			s.released(t)
+		})
+	}
+}
+
 // TestNothingOutlivesARequest: whenever a caller leaves, what was opened at KSC is
 // given back, and the bubble ends, so no goroutine is left either.
 func TestNothingOutlivesARequest(t *testing.T) {

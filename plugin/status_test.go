@@ -1,0 +1,200 @@
+package plugin_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/kes-respond/kes-respond/plugin"
+	"github.com/kes-respond/kes-respond/plugin/ksc"
+	"github.com/kes-respond/kes-respond/plugin/ksc/ksctest"
+	"github.com/kes-respond/kes-respond/shared"
+)
+
+// TestStatusOfWhatIsNone: an incident that does not exist, or that is of somebody
+// else and asks for nothing, is refused, and nothing is recorded of the question.
+func TestStatusOfWhatIsNone(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, dir, ksctest.Options{})
+		p := s.follower(t)
+		c := s.client(t)
+		for body, says := range map[string]string{
+			"an alert in plain words":      "not one that asks for a response task",
+			`["isolateHost"]`:              "not one that asks for a response task",
+			`{"task":"isolateHost"`:        "not one that asks for a response task",
+			`{"task":"format"}`:            "not one that asks for a response task",
+			`{"task":7,"targetHost":"pc"}`: "not one that asks for a response task",
+			"":                             "not one that asks for a response task",
+		} {
+			id, err := c.AddIncident(t.Context(), ksc.Incident{Severity: 2, Added: time.Now(), Body: body, Host: hostID})
+			require.NoError(t, err)
+			_, result := p.status(t, fmt.Sprintf(`"incident":{"id":"%d"},"wait":"done"`, id))
+			require.Equal(t, shared.Refused, result.Outcome, "%q: %s", body, result.Message)
+			assert.Equal(t, shared.BadRequest, result.Error.Code)
+			assert.Contains(t, result.Error.Message, says)
+			assert.NotEmpty(t, result.Error.Assistance)
+		}
+		_, result := p.status(t, `"incident":{"id":"4711"}`)
+		require.Equal(t, shared.Refused, result.Outcome)
+		assert.Contains(t, result.Error.Message, "is no incident that this KSC server holds")
+		for _, id := range []string{"0", "9223372036854775808"} {
+			_, result := p.status(t, `"incident":{"id":"`+id+`"}`)
+			require.Equal(t, shared.Refused, result.Outcome, id)
+		}
+		_, result = p.status(t, `"target":"nobody"`)
+		require.Equal(t, shared.Refused, result.Outcome)
+		assert.Equal(t, "/target", result.Error.Violations[0].Pointer)
+		assert.Empty(t, s.records(t))
+		require.NoError(t, c.Close(t.Context()))
+	})
+}
+
+// TestStatusOnAnotherDay: who asks in another process gets what the one who waited
+// would have got; and when the end is known, without a call to KSC.
+func TestStatusOnAnotherDay(t *testing.T) {
+	ends := map[string]shared.Outcome{"ok": shared.Succeeded, "warning": shared.Partial, "fail": shared.Failed}
+	for course, end := range ends {
+		for _, about := range []string{`"incident":{"id":"1"}`, `"target":"first"`} {
+			dir := t.TempDir()
+			synctest.Test(t, func(t *testing.T) {
+				s := newSite(t, dir, ksctest.Options{Tasks: ksctest.TaskOptions{Outcome: course, Delay: 10 * time.Minute}})
+				sender := s.follower(t)
+				_, sent := sender.send(t, unkeyed("first", "isolateHost", `{"action":1}`))
+				require.Equal(t, shared.Submitted, sent.Outcome)
+				sender.end()
+
+				time.Sleep(time.Minute) // of the bubble, as all here
+				_, early := s.follower(t).status(t, about)
+				assert.Equal(t, shared.Pending, early.Outcome)
+				assert.Nil(t, early.ConsoleTask)
+				assert.Nil(t, early.Error, "nobody wanted to wait")
+
+				time.Sleep(10 * time.Minute)
+				_, taken := s.follower(t).status(t, about)
+				assert.Equal(t, shared.Pending, taken.Outcome)
+				require.NotNil(t, taken.ConsoleTask)
+
+				time.Sleep(10 * time.Minute)
+				events, waited := s.follower(t).status(t, about+`,"wait":"done"`)
+				require.Equal(t, end, waited.Outcome, "%+v", waited)
+				assert.Equal(t, []string{"taken", "running"}, stages(events))
+
+				calls := len(s.ksc.Calls())
+				events, known := s.follower(t).status(t, about+`,"wait":"done"`)
+				assert.Len(t, s.ksc.Calls(), calls, "the ledger knows")
+				assert.Empty(t, events)
+				assert.Equal(t, waited.Outcome, known.Outcome)
+				assert.Equal(t, waited.ConsoleTask, known.ConsoleTask)
+				assert.Equal(t, waited.Incident.ID, known.Incident.ID)
+				assert.Equal(t, waited.Message, known.Message)
+				assert.Equal(t, waited.Undo, known.Undo)
+				assert.Equal(t, "isolateHost", known.Task)
+				if end == shared.Failed {
+					assert.Equal(t, waited.Error.Code, known.Error.Code)
+				}
+				s.released(t)
+			})
+		}
+	}
+}
+
+// TestStatusOfAnIncidentOfAnotherMachine: its ledger is not here, so nobody noted
+// what there was before, nor whether its area is a marker of its own. The console
+// task is named, and is no proof.
+func TestStatusOfAnIncidentOfAnotherMachine(t *testing.T) {
+	for _, marker := range []string{"true", "false"} {
+		dir, elsewhere := t.TempDir(), t.TempDir()
+		synctest.Test(t, func(t *testing.T) {
+			s := newSite(t, dir, ksctest.Options{})
+			_, sent := s.follower(t).send(t, unkeyed("first", "isolateHost", `{"action":1},"marker":`+marker))
+			require.Equal(t, shared.Submitted, sent.Outcome)
+			time.Sleep(time.Minute)
+			there := &site{s.ksc, elsewhere}
+			_, result := there.follower(t).status(t, `"incident":{"id":"1"},"wait":"done"`)
+			require.Equal(t, shared.Pending, result.Outcome, result.Message)
+			require.NotNil(t, result.ConsoleTask)
+			assert.Equal(t, shared.TaskAmbiguous, result.Error.Code)
+			assert.Contains(t, result.Error.Message, "is not noted, so it may be older")
+		})
+	}
+}
+
+// TestAnswersOfOthersAreFollowed: a duplicate that waits hears what became of the
+// first one, and both name one console task.
+func TestAnswersOfOthersAreFollowed(t *testing.T) {
+	for name, again := range map[string]string{"within the window": "", "by a key": `,"idempotencyKey":"k"`} {
+		dir := t.TempDir()
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newSite(t, dir, ksctest.Options{Tasks: ksctest.TaskOptions{Delay: time.Minute}})
+				_, sent := s.follower(t).send(t, strings.TrimSuffix(unkeyed("first", "isolateHost", `{"action":1}`), "}")+again+"}")
+				require.Equal(t, shared.Submitted, sent.Outcome)
+				_, result := s.follower(t).send(t, waits("second", "isolateHost", `{"action":1}`, again))
+				require.Equal(t, shared.Succeeded, result.Outcome, "%+v", result)
+				assert.Equal(t, "first", result.DuplicateOf)
+				require1(t, s, 1)
+				_, first := s.follower(t).status(t, `"target":"first"`)
+				assert.Equal(t, result.ConsoleTask, first.ConsoleTask)
+				_, second := s.follower(t).status(t, `"target":"second"`)
+				assert.Equal(t, result.ConsoleTask, second.ConsoleTask)
+			})
+		})
+	}
+}
+
+// TestProcessesShareWhatIsKnown: of ten that wait for one request each learns its
+// end from whoever sees it first.
+func TestProcessesShareWhatIsKnown(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, dir, ksctest.Options{Tasks: ksctest.TaskOptions{Delay: time.Minute}})
+		_, sent := s.follower(t).send(t, unkeyed("first", "isolateHost", `{"action":1}`))
+		require.Equal(t, shared.Submitted, sent.Outcome)
+		results := make(chan shared.Result, 10)
+		for i := range 10 {
+			p := s.follower(t)
+			go func() {
+				time.Sleep(time.Duration(i) * 777 * time.Millisecond)
+				_, result := p.status(t, `"target":"first","wait":"done"`)
+				results <- result
+			}()
+		}
+		first := <-results
+		require.Equal(t, shared.Succeeded, first.Outcome)
+		for range 9 {
+			r := <-results
+			assert.Equal(t, first.Outcome, r.Outcome)
+			assert.Equal(t, first.ConsoleTask, r.ConsoleTask)
+		}
+		events := 0
+		for _, c := range s.ksc.Calls() {
+			if strings.HasSuffix(c.Path, "Tasks.GetTaskHistory") {
+				events++
+			}
+		}
+		assert.Less(t, events, 3, "who read the events told the others by the ledger")
+	})
+}
+
+// TestNothingIsFollowed where followCalls is 0, and that is said.
+func TestNothingIsFollowed(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, dir, ksctest.Options{})
+		p := s.start(t, nil, func(c *plugin.Config) { c.FollowCalls = 0 })
+		_, sent := p.send(t, waits("1", "isolateHost", `{"action":1}`, ""))
+		require.Equal(t, shared.Refused, sent.Outcome, "%+v", sent)
+		assert.Contains(t, sent.Error.Violations[0].Message, "followCalls")
+		_, sent = p.send(t, unkeyed("2", "isolateHost", `{"action":1}`))
+		require.Equal(t, shared.Submitted, sent.Outcome)
+		_, result := p.status(t, `"target":"2"`)
+		assert.Equal(t, shared.Pending, result.Outcome)
+		assert.Contains(t, result.Message, "followCalls: 0")
+	})
+}
