@@ -198,3 +198,29 @@ func TestNothingIsFollowed(t *testing.T) {
 		assert.Contains(t, result.Message, "followCalls: 0")
 	})
 }
+
+// TestAMarkerFits an area of 23 characters, and no longer one; a request under the
+// same key has the marker of the first, and a dry run shows where it will stand.
+func TestAMarkerFits(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, dir, ksctest.Options{})
+		for i, mark := range []bool{true, false} { // of incidents
+			p := s.start(t, nil, func(c *plugin.Config) { c.FollowCalls, c.Unmarked = plugin.DefaultFollowCalls, !mark })
+			area := func(n int) string {
+				return fmt.Sprintf(`,"marker":true,"allowDuplicate":true,"responseEventIncidentArea":%q`, strings.Repeat("a", n))
+			}
+			_, result := p.send(t, waits(fmt.Sprint("1-", i), "isolateHost", `{"action":1}`, area(23)))
+			require.Equal(t, shared.Succeeded, result.Outcome, "%+v", result.Error)
+			assert.Regexp(t, `^\[Response\]\[a{23}-[0-9a-f]{8}\] isolateHost - `, result.ConsoleTask.Name)
+			_, result = p.send(t, waits("2", "isolateHost", `{"action":1}`, area(24)))
+			require.Equal(t, shared.Refused, result.Outcome)
+			assert.Equal(t, "/marker", result.Error.Violations[0].Pointer)
+			_, result = p.send(t, waits("3", "isolateHost", `{"action":1}`, area(23)+`,"dryRun":true`))
+			require.Equal(t, shared.Planned, result.Outcome)
+			assert.Contains(t, string(result.Plan.Body), strings.Repeat("a", 23)+"-")
+			_, result = p.send(t, strings.Replace(waits("4", "isolateHost", `{"action":1}`, area(23)), `,"allowDuplicate":true`, "", 1))
+			assert.Equal(t, fmt.Sprint("1-", i), result.DuplicateOf, "an equal request, whatever its marker")
+		}
+	})
+}
