@@ -33,6 +33,8 @@ type hostWatch struct {
 	names  map[string]*ksc.ConsoleTask // that were read; nil: it is gone, or cannot be read
 	others []contender                 // incidents that may have made one of them
 	asked  string                      // the console tasks that were there when others was read
+	first  int64                       // and the first incident for whose sake
+	since  time.Time                   // and when that was added
 	extra  map[string]bool             // ids from before that others may have made
 	pass   *ksc.LocalTasks             // through those of the host alone; nil: none is under way
 	passed []string                    // ids seen in it

@@ -13,14 +13,10 @@ import (
 	"github.com/kes-respond/kes-respond/shared"
 )
 
-// lookBack is how many incidents before a request's own are looked at: the console
-// tasks of those may still have to be made. That numbers of incidents rise is not
-// confirmed; those added at the same time or later are looked at as well.
-const lookBack = 200
-
 // longAgo is how much older, by the dates that their senders wrote, an incident is
 // of which no console task is awaited any more: the days are there for clocks that
-// are wrong by one.
+// are wrong by one. Numbers do not tell it, for KSC counts the incidents of all hosts
+// together.
 const longAgo = 3 * 24 * time.Hour
 
 // judge tells whose the console tasks are that may be this request's. It says no
@@ -107,16 +103,13 @@ func (h *hostWatch) settle(ctx context.Context, one *wait, t *shared.ConsoleTask
 }
 
 // contenders reads which incidents may have made the console tasks that are there
-// now, once for each new one among those.
+// now: once for each new one among those, and for who asks further back.
 func (h *hostWatch) contenders(ctx context.Context, l *round, waits []*wait, tasks []sighted) bool {
 	var ids []string
 	for _, t := range tasks {
 		ids = append(ids, t.id)
 	}
 	now := strings.Join(ids, " ")
-	if h.asked == now {
-		return true
-	}
 	first, since := waits[0].incident, waits[0].added
 	for _, one := range waits[1:] {
 		first = min(first, one.incident)
@@ -124,10 +117,17 @@ func (h *hostWatch) contenders(ctx context.Context, l *round, waits []*wait, tas
 			since = one.added
 		}
 	}
+	if h.asked == now && h.first <= first && !since.Before(h.since) {
+		return true
+	}
+	from := since.Add(-longAgo)
+	if epoch := time.Unix(0, 0); from.Before(epoch) { // when it was added is not known
+		from = epoch
+	}
 	var found []ksc.Incident
 	err := l.ask(ctx, h, waits, stepOthers, 3, func(ctx context.Context, c *ksc.Client) (err error) {
-		if first > lookBack {
-			found, err = c.FindIncidentsAfter(ctx, h.id, first-lookBack, since, mostIncidents)
+		if first > 1 {
+			found, err = c.FindIncidentsAfter(ctx, h.id, first-1, from, mostIncidents)
 		} else {
 			found, err = c.FindIncidents(ctx, h.id, time.Unix(0, 0), mostIncidents)
 		}
@@ -136,13 +136,13 @@ func (h *hostWatch) contenders(ctx context.Context, l *round, waits []*wait, tas
 	if err != nil && l.bar(h, stepOthers) == (bar{}) {
 		return false
 	}
-	h.asked, h.others = now, nil
+	h.asked, h.first, h.since, h.others = now, first, since, nil
 	if err != nil {
 		h.others = []contender{{hidden: true}}
 		return true
 	}
 	for _, in := range found {
-		if in.ID < first && !in.Added.IsZero() && in.Added.Before(since.Add(-longAgo)) {
+		if in.ID < first && !in.Added.IsZero() && in.Added.Before(from) {
 			continue
 		}
 		if c, ok := h.contender(ctx, l.w.server.name, waits[0].journal, in); ok {
