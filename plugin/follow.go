@@ -73,6 +73,9 @@ func (o *order) followed() followed {
 	if r.AddedAt != nil {
 		f.added = *r.AddedAt
 	}
+	if !r.At.IsZero() && r.At.Before(f.added) { // what was there before it was noted then
+		f.added = r.At
+	}
 	return f
 }
 

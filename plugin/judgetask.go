@@ -110,14 +110,16 @@ func (h *hostWatch) contenders(ctx context.Context, l *round, waits []*wait, tas
 		ids = append(ids, t.id)
 	}
 	now := strings.Join(ids, " ")
-	first, since := waits[0].incident, waits[0].added
+	first, since := waits[0].contender, waits[0].added
 	for _, one := range waits[1:] {
-		first = min(first, one.incident)
+		if one.incident < first.incident {
+			first = one.contender
+		}
 		if one.added.Before(since) {
 			since = one.added
 		}
 	}
-	if h.asked == now && h.first <= first && !since.Before(h.since) {
+	if h.asked == now && h.first <= first.incident && !since.Before(h.since) {
 		return true
 	}
 	from := since.Add(-longAgo)
@@ -126,25 +128,18 @@ func (h *hostWatch) contenders(ctx context.Context, l *round, waits []*wait, tas
 	}
 	var found []ksc.Incident
 	err := l.ask(ctx, h, waits, stepOthers, 3, func(ctx context.Context, c *ksc.Client) (err error) {
-		if first > 1 {
-			found, err = c.FindIncidentsAfter(ctx, h.id, first-1, from, mostIncidents)
-		} else {
-			found, err = c.FindIncidents(ctx, h.id, time.Unix(0, 0), mostIncidents)
-		}
+		found, err = c.FindIncidentsAfter(ctx, h.id, first.incident, from, mostIncidents)
 		return err
 	})
 	if err != nil && l.bar(h, stepOthers) == (bar{}) {
 		return false
 	}
-	h.asked, h.first, h.since, h.others = now, first, since, nil
+	h.asked, h.first, h.since, h.others = now, first.incident, since, []contender{first}
 	if err != nil {
 		h.others = []contender{{hidden: true}}
 		return true
 	}
 	for _, in := range found {
-		if in.ID < first && !in.Added.IsZero() && in.Added.Before(from) {
-			continue
-		}
 		if c, ok := h.contender(ctx, l.w.server.name, waits[0].journal, in); ok {
 			h.others = append(h.others, c)
 		}

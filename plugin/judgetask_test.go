@@ -2,6 +2,7 @@ package plugin_test
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/plugin/ksc"
 	"github.com/kes-respond/kes-respond/plugin/ksc/ksctest"
 	"github.com/kes-respond/kes-respond/shared"
@@ -40,6 +42,72 @@ func TestNumbersOfAnOutbreakHideNobody(t *testing.T) {
 		time.Sleep(10 * time.Second) // of the bubble
 		require.NoError(t, c.Close(t.Context()))
 		_, result := p.send(t, waits("second", "isolateHost", `{"action":0}`, `,"timeout":"15m"`))
+		require.Equal(t, shared.Pending, result.Outcome, "%+v", result.ConsoleTask)
+		assert.Equal(t, shared.TaskAmbiguous, result.Error.Code)
+	})
+}
+
+// TestWhoAsksFurtherBackSeesMore: while one waits at a host for its console task,
+// another asks for a request of days ago. Of the incidents of those days one is
+// another sender's, and made what stands there now.
+func TestWhoAsksFurtherBackSeesMore(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, dir, ksctest.Options{Tasks: ksctest.TaskOptions{After: "add", DelayOf: func(incident int64, _ string) time.Duration {
+			return map[bool]time.Duration{true: time.Minute, false: 1000 * time.Hour}[incident == 3]
+		}}})
+		p := s.follower(t)
+		_, first := p.send(t, unkeyed("first", "isolateHost", `{"action":1}`))
+		require.Equal(t, shared.Submitted, first.Outcome)
+		console(t, s, "isolateHost", `{"action":0}`, 0)
+		time.Sleep(4 * 24 * time.Hour) // of the bubble, as all here
+		waited := make(chan shared.Result)
+		go func() {
+			_, result := p.send(t, waits("third", "isolateHost", `{"action":1}`, `,"marker":true,"allowDuplicate":true`))
+			waited <- result
+		}()
+		time.Sleep(30 * time.Second)
+		s.ksc.PutConsoleTask(ksctest.ConsoleTask{Name: "[Response][KUMA] isolateHost - 2000 - 1", Host: hostID, State: 4})
+		time.Sleep(100 * time.Second)
+		_, result := p.status(t, `"target":"first","wait":"done"`)
+		assert.Equal(t, shared.Pending, result.Outcome, "%+v", result.ConsoleTask)
+		if assert.NotNil(t, result.Error) {
+			assert.Equal(t, shared.TaskAmbiguous, result.Error.Code)
+		}
+		assert.Equal(t, shared.Succeeded, (<-waited).Outcome)
+	})
+}
+
+// TestWhatWasNotedLongAgo: a request under a key is carried out days after its
+// process was killed, with what was noted of the host then. What others did since
+// is not its own.
+func TestWhatWasNotedLongAgo(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, dir, ksctest.Options{Tasks: ksctest.TaskOptions{After: "add", DelayOf: func(incident int64, _ string) time.Duration {
+			return map[bool]time.Duration{true: time.Minute, false: time.Hour}[incident == 1]
+		}}})
+		follows := func(c *plugin.Config) { c.FollowCalls = plugin.DefaultFollowCalls }
+		n := 0
+		dead := s.start(t, func(step string) {
+			if step == "append" {
+				if n++; n >= 3 { // before the line of the sending: nothing has left
+					runtime.Goexit()
+				}
+			}
+		}, follows)
+		line := waits("1", "isolateHost", `{"action":1}`, `,"idempotencyKey":"k"`)
+		ended := make(chan struct{})
+		go func() { defer close(ended); dead.send(t, line) }()
+		<-ended
+		n = -1 << 30
+		require.NoError(t, dead.journal().Close())
+		require1(t, s, 0)
+
+		add(t, s, fmt.Sprintf(`{"targetHost":%q,"task":"isolateHost","params":{"action":0},"responseEventIncident":true,"responseEventIncidentArea":"KUMA"}`, hostID), 0)
+		time.Sleep(5 * 24 * time.Hour) // of the bubble
+		_, result := s.follower(t).send(t, line)
+		require1(t, s, 2)
 		require.Equal(t, shared.Pending, result.Outcome, "%+v", result.ConsoleTask)
 		assert.Equal(t, shared.TaskAmbiguous, result.Error.Code)
 	})
