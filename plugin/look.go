@@ -85,10 +85,16 @@ func (l *round) elsewhere(ctx context.Context, one *wait) bool {
 		one.tell(func(s *sight) { s.recorded = &r })
 		return true
 	}
-	if r.ConsoleTask != nil && !one.settled {
-		one.since, one.settled = time.Now(), true
-		one.tell(func(s *sight) { s.task = r.ConsoleTask })
+	if r.ConsoleTask == nil {
+		return false
 	}
+	if s := one.now(); s.task == nil || s.task.ID != r.ConsoleTask.ID {
+		one.since = time.Now()
+		one.tell(func(s *sight) { // how another one stood says nothing of it
+			s.task, s.state, s.percent, s.whole = r.ConsoleTask, ksc.StateUnknown, nil, false
+		})
+	}
+	one.settled = true
 	return false
 }
 
