@@ -166,7 +166,7 @@ func (h *hostWatch) before(waits []*wait) {
 // incidents of those that have one.
 func (h *hostWatch) free(ctx context.Context, server string, one *wait, tasks []sighted) (free []sighted, taken []int64, err error) {
 	for _, t := range tasks {
-		r, found, err := one.journal.ByConsoleTask(ctx, server, t.id)
+		r, found, err := one.journal.ByConsoleTask(ctx, server, h.id, t.id)
 		switch {
 		case err != nil:
 			return nil, nil, err

@@ -3,6 +3,7 @@ package plugin_test
 import (
 	"fmt"
 	"runtime"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -110,5 +111,26 @@ func TestWhatWasNotedLongAgo(t *testing.T) {
 		require1(t, s, 2)
 		require.Equal(t, shared.Pending, result.Outcome, "%+v", result.ConsoleTask)
 		assert.Equal(t, shared.TaskAmbiguous, result.Error.Code)
+	})
+}
+
+// TestHostsCountTheirOwnTasks: console tasks of a host alone may have the numbers
+// of another host's.
+func TestHostsCountTheirOwnTasks(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		local := ksctest.Options{Tasks: ksctest.TaskOptions{Kind: "local"}}
+		here, there := newSite(t, dir, local), newSite(t, dir, local) // one KSC with two hosts, to the ledger
+		there.elsewhere(t, there.client(t), 1)
+		_, first := here.follower(t).send(t, waits("1", "isolateHost", `{"action":1}`, ""))
+		require.Equal(t, shared.Succeeded, first.Outcome)
+		const another = "another-host"
+		line := strings.Replace(waits("2", "isolateHost", `{"action":1}`, ""), hostID, another, 1)
+		_, second := there.follower(t).send(t, line)
+		require.Equal(t, shared.Succeeded, second.Outcome, second.Message)
+		assert.Equal(t, first.ConsoleTask.ID, second.ConsoleTask.ID)
+		for _, r := range here.records(t) {
+			assert.Equal(t, shared.Succeeded, r.Outcome)
+		}
 	})
 }

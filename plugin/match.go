@@ -33,7 +33,7 @@ type sighted struct {
 
 // localPrefix tells the host's own console tasks from those of groups: their ids
 // may be the same numbers.
-const localPrefix = "local:"
+const localPrefix = journal.LocalTask
 
 // may says that a console task can have been made of an incident.
 func (c contender) may(t sighted) bool {

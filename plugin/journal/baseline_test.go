@@ -127,7 +127,7 @@ func TestTheWorstMatchIsRecorded(t *testing.T) {
 	assert.Equal(t, []any{maxTaskName + 3, maxTaskState + 3, added, (*time.Time)(nil)},
 		[]any{len(r.ConsoleTask.Name), len(r.ConsoleTask.State), *r.ConsoleTask.StartedAt, r.ConsoleTask.FinishedAt})
 	assert.Equal(t, r, bySeq(t, j, r.Seq))
-	_, found, err := j.ByConsoleTask(t.Context(), "main", strings.Repeat("\x7f", maxTaskID))
+	_, found, err := j.ByConsoleTask(t.Context(), "main", "", strings.Repeat("\x7f", maxTaskID))
 	require.NoError(t, err)
 	assert.True(t, found)
 	for raw := range bytes.Lines(readFile(t, j.dir, segmentName(1))) {

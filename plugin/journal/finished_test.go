@@ -120,7 +120,7 @@ func TestAMatchThatIsTooOld(t *testing.T) {
 				require.NoError(t, os.Remove(filepath.Join(dir, indexFile)))
 			}
 			for _, id := range []string{"1", "2"} {
-				_, found, err := j.ByConsoleTask(t.Context(), "main", id)
+				_, found, err := j.ByConsoleTask(t.Context(), "main", "", id)
 				require.NoError(t, err)
 				assert.False(t, found, id)
 			}
@@ -176,7 +176,7 @@ func TestAMatchThatWasLost(t *testing.T) {
 	writeFile(t, whole, dir, segmentName(1))
 	writeFile(t, append(header, pages...), dir, indexFile)
 	k := open(t, dir)
-	_, found, err := k.ByConsoleTask(t.Context(), "main", "17")
+	_, found, err := k.ByConsoleTask(t.Context(), "main", "", "17")
 	require.NoError(t, err)
 	assert.False(t, found)
 	require.NoError(t, k.Matched(t.Context(), other.Seq, task("17")))
@@ -196,7 +196,7 @@ func TestAnIndexOfBefore(t *testing.T) {
 	writeFile(t, index, dir, indexFile)
 	_, sure := j.Changed()
 	assert.False(t, sure)
-	got, found, err := j.ByConsoleTask(t.Context(), "main", "17")
+	got, found, err := j.ByConsoleTask(t.Context(), "main", "", "17")
 	require.NoError(t, err)
 	require.True(t, found)
 	assert.Equal(t, r.Seq, got.Seq)

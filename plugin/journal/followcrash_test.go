@@ -62,7 +62,7 @@ func (w job) followed(t testing.TB, said string) {
 		require.NoError(t, f.Close())
 	}
 	for i := range w.Keys / 2 {
-		owner, found, err := j.ByConsoleTask(t.Context(), "main", fmt.Sprint("t", i))
+		owner, found, err := j.ByConsoleTask(t.Context(), "main", "", fmt.Sprint("t", i))
 		require.NoError(t, err)
 		require.True(t, found, "console task %d: %s", i, said)
 		for key := max(2*i, 1); key <= 2*i+1; key++ {

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -134,9 +135,22 @@ func (j *Journal) Finished(ctx context.Context, seq uint64, o shared.Outcome, co
 	return r, nil
 }
 
-// ByConsoleTask looks up the request that a console task was matched to.
-func (j *Journal) ByConsoleTask(ctx context.Context, server, task string) (Record, bool, error) {
-	return j.lookUp(ctx, func(t *turn) (known, bool, error) { return t.byTask(server, task) })
+// ByConsoleTask looks up the request that a console task was matched to. Which host
+// it is seen on matters where its id begins with LocalTask.
+func (j *Journal) ByConsoleTask(ctx context.Context, server, host, task string) (Record, bool, error) {
+	return j.lookUp(ctx, func(t *turn) (known, bool, error) { return t.byTask(server, host, task) })
+}
+
+// LocalTask begins the id of a console task that is one host's alone: another host
+// may have another one with the same id.
+const LocalTask = "local:"
+
+// hashOfTask is of what tells a console task from all others.
+func (j *Journal) hashOfTask(server, host, task string) hash {
+	if !strings.HasPrefix(task, LocalTask) {
+		return j.hash(byTask, server, task)
+	}
+	return j.hash(byTask, server, task, strings.ToLower(host))
 }
 
 // Changed gives a number that rises when any process has written a line, without
@@ -151,8 +165,8 @@ func (j *Journal) Changed() (mark uint64, sure bool) {
 	return j.peek()
 }
 
-func (t *turn) byTask(server, task string) (known, bool, error) {
-	k, found, err := t.ask(t.j.hash(byTask, server, task), func(l line) bool {
+func (t *turn) byTask(server, host, task string) (known, bool, error) {
+	k, found, err := t.ask(t.j.hashOfTask(server, host, task), func(l line) bool {
 		return l.Event == string(Claimed) && l.Server == server
 	})
 	return k, found && k.last.has(task), err
@@ -164,7 +178,7 @@ func (p progress) has(task string) bool { return p.ConsoleTask != nil && p.Conso
 func (k known) next(event string, p progress) line {
 	return line{
 		Event: event, Of: k.claim.Seq, Claim: k.at, By: k.last.By, Boot: k.last.Boot,
-		Entry: Entry{Server: k.claim.Server}, progress: p,
+		Entry: Entry{Server: k.claim.Server, HostID: k.claim.HostID}, progress: p,
 	}
 }
 
@@ -207,7 +221,7 @@ func (t *turn) free(k known, task string) error {
 	case k.last.ConsoleTask != nil:
 		return notFollowed(k.claim.Seq, "it has console task "+k.last.ConsoleTask.ID+" already")
 	}
-	other, found, err := t.byTask(k.claim.Server, task)
+	other, found, err := t.byTask(k.claim.Server, k.claim.HostID, task)
 	if err != nil || !found || other.claim.Seq == k.claim.Seq {
 		return err
 	}

@@ -62,7 +62,7 @@ func TestAConsoleTaskHasOneRequest(t *testing.T) {
 		assert.Contains(t, isKind(t, j.Matched(t.Context(), second.Seq, task("17")), Taken).Message, "request 1")
 		_, err := j.Finished(t.Context(), second.Seq, shared.Succeeded, "", "", task("17"))
 		isKind(t, err, Taken)
-		r, found, err := j.ByConsoleTask(t.Context(), "main", "17")
+		r, found, err := j.ByConsoleTask(t.Context(), "main", "", "17")
 		require.NoError(t, err)
 		require.True(t, found)
 		assert.Equal(t, []any{first.Seq, shared.Submitted, "17", "Running", false}, []any{r.Seq, r.Outcome, r.ConsoleTask.ID, r.ConsoleTask.State, r.Finished()})
@@ -78,13 +78,43 @@ func TestAConsoleTaskHasOneRequest(t *testing.T) {
 	require.NoError(t, j.Matched(t.Context(), left(t, j, elsewhere, shared.Submitted).Seq, task("17")))
 	isKind(t, j.Matched(t.Context(), left(t, j, elsewhere, shared.Submitted).Seq, task("17")), Taken)
 	for _, q := range []string{"", "18", "1", strings.Repeat("7", 100)} {
-		_, found, err := j.ByConsoleTask(t.Context(), "main", q)
+		_, found, err := j.ByConsoleTask(t.Context(), "main", "", q)
 		require.NoError(t, err)
 		assert.False(t, found, q)
 	}
 	unsettled, err := j.Unsettled(t.Context())
 	require.NoError(t, err)
 	assert.Len(t, unsettled, 2, "a match settles nothing")
+}
+
+// TestAHostsOwnTaskHasOneRequest: what is the host's alone may have the id of
+// another host's; written in another case it is the same host.
+func TestAHostsOwnTaskHasOneRequest(t *testing.T) {
+	dir := newDir(t)
+	j := open(t, dir)
+	at := func(id, host string) Record {
+		e := isolating(id)
+		e.HostID = host
+		return left(t, j, e, shared.Submitted)
+	}
+	here, there, again := at("1", "pc-1"), at("2", "pc-2"), at("3", "PC-1")
+	own := task(LocalTask + "17")
+	require.NoError(t, j.Matched(t.Context(), here.Seq, own))
+	require.NoError(t, j.Matched(t.Context(), there.Seq, own))
+	_, err := j.Finished(t.Context(), there.Seq, shared.Succeeded, "", "", own)
+	require.NoError(t, err)
+	for _, index := range []bool{true, false} {
+		if !index {
+			require.NoError(t, os.Remove(filepath.Join(dir, indexFile)))
+		}
+		isKind(t, j.Matched(t.Context(), again.Seq, own), Taken)
+		for host, seq := range map[string]uint64{"PC-1": here.Seq, "pc-2": there.Seq, "pc-3": 0, "": 0} {
+			r, found, err := j.ByConsoleTask(t.Context(), "main", host, own.ID)
+			require.NoError(t, err)
+			assert.Equal(t, seq != 0, found, host)
+			assert.Equal(t, seq, r.Seq, host)
+		}
+	}
 }
 
 // TestTheFirstEndWins, whoever tells of another one, and however often.
@@ -160,7 +190,7 @@ func TestWhoIsNotFollowed(t *testing.T) {
 		isKind(t, err, Held)
 	}
 	assert.Equal(t, before+5, lines(t, j), "only the one that was submitted since")
-	_, found, err := j.ByConsoleTask(t.Context(), "main", "17")
+	_, found, err := j.ByConsoleTask(t.Context(), "main", "", "17")
 	require.NoError(t, err)
 	assert.False(t, found)
 }
@@ -202,7 +232,7 @@ func TestTheZeroJournalFollowsNothing(t *testing.T) {
 	r, err := j.Finished(t.Context(), 1, shared.Partial, shared.TaskFailed, "half", task("17"))
 	require.NoError(t, err)
 	assert.Equal(t, []any{uint64(1), shared.Partial, shared.TaskFailed, "half", "17"}, []any{r.Seq, r.Outcome, r.Code, r.Message, r.ConsoleTask.ID})
-	_, found, err := j.ByConsoleTask(t.Context(), "main", "17")
+	_, found, err := j.ByConsoleTask(t.Context(), "main", "", "17")
 	require.NoError(t, err)
 	assert.False(t, found)
 	_, sure := j.Changed()

@@ -15,7 +15,7 @@ const (
 	byEqual    = "equal"    // server and digest: the last claim of an equal request
 	bySlot     = "slot"     // server, host and slot: the last claim on it
 	byIncident = "incident" // server and incident: its claim
-	byTask     = "task"     // server and console task: the claim of the request that it carries out
+	byTask     = "task"     // server and console task, and host where it is that host's alone: the claim of the request that it carries out
 
 	ofEffect = "effect" // an effect, or all that counts: its gauge
 	ofServer = "server" // a server: the gauge of its outstanding requests
@@ -77,7 +77,7 @@ func (t *turn) note(l line, at place) error {
 		}
 	}
 	if l.ConsoleTask != nil && l.Event != eventAdopted { // that does not name the server
-		if err := x.put(j.hash(byTask, l.Server, l.ConsoleTask.ID), l.Claim); err != nil {
+		if err := x.put(j.hashOfTask(l.Server, l.HostID, l.ConsoleTask.ID), l.Claim); err != nil {
 			return err
 		}
 	}

@@ -118,7 +118,7 @@ func TestAKillBetweenTwoPagesCountsOnce(t *testing.T) {
 				}
 				writeFile(t, mixed, dir, indexFile)
 				k := open(t, dir)
-				_, found, err := k.ByConsoleTask(t.Context(), "main", "17")
+				_, found, err := k.ByConsoleTask(t.Context(), "main", "", "17")
 				require.NoError(t, err)
 				require.Equal(t, step.first != nil, found, "with the changed pages %b", mask)
 				if !assert.Equal(t, want, countOf(t, k), "with the changed pages %b of %d", mask, len(changed)) {
