@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -190,15 +191,39 @@ func (h *hostWatch) rivals(one *wait, taken []int64) []contender {
 // response, or where it is known what became of it.
 func (h *hostWatch) contender(ctx context.Context, server string, j *journal.Journal, in ksc.Incident) (c contender, ok bool) {
 	asks, ok := readBody(in.Body)
-	if !ok {
-		return c, false
+	switch r, ours, err := j.ByIncident(ctx, server, in.ID); {
+	case err == nil && ours && (!ok || strings.EqualFold(r.Task, asks.Task)): // else KSC has counted anew
+		return contender{
+			incident: in.ID, task: strings.ToLower(r.Task), area: strings.ToLower(r.Area), marked: r.Marked, baseline: r.Baseline,
+		}, !r.Finished() && r.ConsoleTask == nil
+	case equivocal(in.Body):
+		return contender{incident: in.ID, area: anyArea, foreign: true}, true
 	}
-	c = contender{incident: in.ID, task: strings.ToLower(asks.Task), area: strings.ToLower(asks.Area), foreign: true}
-	r, ours, err := j.ByIncident(ctx, server, in.ID)
-	if err != nil || !ours {
-		return c, true
+	return contender{incident: in.ID, task: strings.ToLower(asks.Task), area: strings.ToLower(asks.Area), foreign: true}, ok
+}
+
+// equivocal says that an incident's body speaks of a response, and that others may
+// read it in another way than readBody does: members that stand twice, also in
+// another case, of another type, or behind what is no JSON here.
+func equivocal(body string) bool {
+	const sign = "responseeventincident"
+	if !strings.Contains(strings.ToLower(body), sign) {
+		return false
 	}
-	return contender{
-		incident: in.ID, task: strings.ToLower(r.Task), area: strings.ToLower(r.Area), marked: r.Marked, baseline: r.Baseline,
-	}, !r.Finished() && r.ConsoleTask == nil
+	flaws, err := shared.CheckJSON([]byte(body))
+	if err != nil || len(flaws) > 0 {
+		return true
+	}
+	var members map[string]json.RawMessage
+	if json.Unmarshal([]byte(body), &members) != nil {
+		return true
+	}
+	for name := range members {
+		for _, known := range []string{"task", "responseEventIncident", "responseEventIncidentArea"} {
+			if name != known && strings.EqualFold(name, known) {
+				return true
+			}
+		}
+	}
+	return json.Unmarshal([]byte(body), &asked{}) != nil
 }

@@ -134,3 +134,39 @@ func TestHostsCountTheirOwnTasks(t *testing.T) {
 		}
 	})
 }
+
+// TestOddBodiesOfOthers: what another sender's incident asks for may be read in
+// another way by the console than here. Then it may have made any console task.
+func TestOddBodiesOfOthers(t *testing.T) {
+	const end = `,"responseEventIncident":true,"responseEventIncidentArea":"KUMA"}`
+	for name, c := range map[string]struct {
+		body string
+		want shared.Outcome
+	}{
+		"in another case":      {`{"task":"deleteFile","Task":"getFile","params":{}` + end, shared.Pending},
+		"twice":                {`{"task":"deleteFile","task":"getFile","params":{}` + end, shared.Pending},
+		"a number for true":    {`{"task":"deleteFile","params":{},"responseEventIncident":1,"responseEventIncidentArea":"KUMA"}`, shared.Pending},
+		"a number for an area": {`{"task":"deleteFile","params":{},"responseEventIncident":true,"responseEventIncidentArea":7}`, shared.Pending},
+		"cut short":            {`{"task":"deleteFile","params":{},"responseEventIncident":true,"responseEv`, shared.Pending},
+		"a mark before it":     {"\ufeff" + `{"task":"deleteFile","params":{}` + end, shared.Pending},
+		"another task":         {`{"task":"getFile","params":{}` + end, shared.Succeeded},
+		"not a response":       {`{"task":"deleteFile","params":{},"responseEventIncident":false}`, shared.Succeeded},
+		"an alert":             {"deleteFile was seen", shared.Succeeded},
+	} {
+		dir := t.TempDir()
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newSite(t, dir, ksctest.Options{Tasks: ksctest.TaskOptions{DelayOf: func(int64, string) time.Duration { return time.Hour }}})
+				add(t, s, c.body, 0)
+				time.AfterFunc(5*time.Second, func() {
+					s.ksc.PutConsoleTask(ksctest.ConsoleTask{Name: "[Response][KUMA] deleteFile - 2026 - 1", Host: hostID, State: 4})
+				})
+				_, result := s.follower(t).send(t, waits("1", "deleteFile", `{"md5hash":"","sha256hash":"","path":"C:\\a.exe"}`, `,"timeout":"5m"`))
+				require.Equal(t, c.want, result.Outcome, result.Message)
+				if c.want == shared.Pending {
+					assert.Equal(t, shared.TaskAmbiguous, result.Error.Code)
+				}
+			})
+		})
+	}
+}

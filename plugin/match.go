@@ -24,6 +24,10 @@ type contender struct {
 	baseline *journal.Baseline // nil: not noted
 }
 
+// anyArea stands for the area of an incident of which it cannot be told what it
+// asks for.
+const anyArea = "]"
+
 // sighted is a console task of a response that nobody is known to have yet.
 type sighted struct {
 	id    string
@@ -49,7 +53,7 @@ func (c contender) may(t sighted) bool {
 	switch {
 	case c.marked:
 		return t.name.task == c.task && t.name.area == c.area
-	case shared.CheckArea(c.area) != nil: // it may be written to look like anything
+	case shared.CheckArea(c.area) != nil: // it may be written to look like anything; so is anyArea
 		return true
 	case c.foreign: // what becomes of another area in the name is not confirmed
 		return t.name.task == c.task
