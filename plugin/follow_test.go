@@ -207,7 +207,10 @@ func TestWhatOthersWrite(t *testing.T) {
 		"an area with a whole name in it":     {ksctest.Options{Tasks: ksctest.TaskOptions{Delay: time.Hour}}, put("[Response][KUMA] deleteFile - 2026 - 1] isolateHost - 2026 - 1", time.Second), shared.TaskAmbiguous},
 		"by hand, and its own a little later": {ksctest.Options{Tasks: ksctest.TaskOptions{Delay: 8 * time.Second}}, put(its, time.Second), shared.TaskAmbiguous},
 		"by hand, after its own":              {ksctest.Options{Tasks: ksctest.TaskOptions{Delay: time.Second}}, put(its, 4*time.Second), shared.TaskAmbiguous},
-		"by hand, when there is no console":   {ksctest.Options{ConsoleOff: true}, put(its, time.Second), shared.TaskAmbiguous},
+		"by hand for a group, and its own is the host's alone": {
+			ksctest.Options{Tasks: ksctest.TaskOptions{Kind: "local", Delay: time.Second}}, put(its, 2*time.Second), shared.TaskAmbiguous,
+		},
+		"by hand, when there is no console": {ksctest.Options{ConsoleOff: true}, put(its, time.Second), shared.TaskAmbiguous},
 		"by hand, before": {ksctest.Options{ConsoleOff: true}, func(_ *testing.T, s *site) {
 			s.ksc.PutConsoleTask(ksctest.ConsoleTask{Name: its, Host: hostID, State: 4})
 		}, shared.Timeout},

@@ -15,6 +15,7 @@ const (
 	settleFor  = 10 * time.Second // a console task is called a request's own only when nothing has spoken against it for so long
 	mostNames  = 30               // console tasks from before that are read all the same, to tell other requests' from this one's
 	localAfter = 2                // lists without a console task before those of the host alone are looked through
+	mostMisses = 3                // times that those of the host alone cannot be looked through before that is given up
 	goneAfter  = 2                // times that KSC has to say that a console task is not there
 	mostEvents = 200              // of a console task
 	hostEvery  = 5 * time.Minute  // how often is looked whether the host is there
@@ -28,20 +29,23 @@ type hostWatch struct {
 
 	bars map[step]bar // what the account has no right to
 
-	lists  int                         // so far
-	ids    []string                    // of its console tasks, as last listed; those of the host alone have localPrefix
-	names  map[string]*ksc.ConsoleTask // that were read; nil: it is gone, or cannot be read
-	others []contender                 // incidents that may have made one of them
-	asked  string                      // the console tasks that were there when others was read
-	first  int64                       // and the first incident for whose sake
-	since  time.Time                   // and when that was added
-	extra  map[string]bool             // ids from before that others may have made
-	pass   *ksc.LocalTasks             // through those of the host alone; nil: none is under way
-	passed []string                    // ids seen in it
-	local  []string                    // ids seen in the last whole one
-	again  time.Time                   // the next pass does not begin before
-	pause  time.Duration               // between two passes
-	host   time.Time                   // it was looked at
+	lists   int                         // so far
+	ids     []string                    // of its console tasks, as last listed; those of the host alone have localPrefix
+	names   map[string]*ksc.ConsoleTask // that were read; nil: it is gone, or cannot be read
+	others  []contender                 // incidents that may have made one of them
+	asked   string                      // the console tasks that were there when others was read
+	first   int64                       // and the first incident for whose sake
+	since   time.Time                   // and when that was added
+	extra   map[string]bool             // ids from before that others may have made
+	pass    *ksc.LocalTasks             // through those of the host alone; nil: none is under way
+	passed  []string                    // ids seen in it
+	begun   time.Time                   // when it began
+	local   []string                    // ids seen in the last whole one
+	through time.Time                   // when that began
+	misses  int                         // passes since then that failed
+	again   time.Time                   // the next pass does not begin before
+	pause   time.Duration               // between two passes
+	host    time.Time                   // it was looked at
 }
 
 func newHostWatch(id string) *hostWatch {
@@ -116,8 +120,9 @@ func (h *hostWatch) search(ctx context.Context, l *round, waits []*wait) {
 		}
 		judged := h.judge(ctx, l, waits, one, fresh)
 		if whole && judged {
+			all := h.checked(l, time.Time{})
 			one.tell(func(s *sight) {
-				s.whole, s.failed = s.task == nil || s.state != ksc.StateUnknown || one.told[stepState], nil
+				s.whole, s.failed = s.task == nil && all || s.task != nil && (s.state != ksc.StateUnknown || one.told[stepState]), nil
 			})
 		}
 	}

@@ -53,7 +53,7 @@ func (h *hostWatch) judge(ctx context.Context, l *round, waits []*wait, one *wai
 		one.tell(func(s *sight) { s.task, s.whole = h.consoleTask(v.task), false })
 		l.moved = true
 		return false // how it stands is still to be read
-	case v.task != "" && listed && time.Since(one.since) >= settleFor:
+	case v.task != "" && listed && time.Since(one.since) >= settleFor && (isLocal(v.task) || h.checked(l, one.since)):
 		h.settle(ctx, one, s.task)
 	}
 	return true

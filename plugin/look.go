@@ -121,8 +121,8 @@ var errNotAsked = errors.New("not asked")
 
 // ask asks KSC one question of n calls for those who wait. Where it takes more,
 // for a session that has ended or an answer of many pages, each of those waits for
-// its place in the budget. Its error is errNotAsked, or KSC's where that tells of
-// the thing asked about.
+// its place in the budget. Its error is errNotAsked where nobody answered for want of
+// room, right or time, else KSC's.
 func (l *round) ask(ctx context.Context, h *hostWatch, waits []*wait, what step, n int, do func(context.Context, *ksc.Client) error) error {
 	if l.barred(h, waits, what) || !l.room(ctx, n) {
 		return errNotAsked
@@ -149,7 +149,7 @@ func (l *round) ask(ctx context.Context, h *hostWatch, waits []*wait, what step,
 		for _, one := range waits {
 			one.tell(func(s *sight) { s.failed, s.whole = err, false })
 		}
-		return errNotAsked
+		return err
 	}
 	if err != nil {
 		return errNotAsked

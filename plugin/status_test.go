@@ -104,6 +104,24 @@ func TestStatusOnAnotherDay(t *testing.T) {
 	}
 }
 
+// TestStatusLooksEverywhere: who does not wait is told of a console task of the host
+// alone as well.
+func TestStatusLooksEverywhere(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, dir, ksctest.Options{Tasks: ksctest.TaskOptions{Kind: "local", Outcome: "never"}})
+		_, sent := s.follower(t).send(t, waits("first", "isolateHost", `{"action":1}`, `,"timeout":"2s"`))
+		require.Equal(t, shared.Pending, sent.Outcome)
+		require.Nil(t, sent.ConsoleTask)
+		asked := time.Now()
+		_, result := s.follower(t).status(t, `"target":"first"`)
+		assert.Equal(t, shared.Pending, result.Outcome)
+		require.NotNil(t, result.ConsoleTask, result.Message)
+		assert.Equal(t, "running", result.ConsoleTask.State)
+		assert.Less(t, time.Since(asked), 15*time.Second)
+	})
+}
+
 // TestStatusOfAnIncidentOfAnotherMachine: its ledger is not here, so nobody noted
 // what there was before, nor whether its area is a marker of its own. The console
 // task is named, and is no proof.
