@@ -3,6 +3,7 @@ package plugin
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	"github.com/kes-respond/kes-respond/plugin/journal"
 	"github.com/kes-respond/kes-respond/plugin/ksc"
@@ -155,6 +156,9 @@ func (o *order) held(ctx context.Context) (stored shared.Result, refusal *shared
 	body, asks := readBody(incident.Body)
 	if _, known := task.Lookup(body.Task); !asks || !known {
 		return stored, noSuch(at, what, "is an incident, but not one that asks for a response task"), nil
+	}
+	if r := o.record; r.Seq != 0 && (body.Task != r.Task || incident.Host != "" && !strings.EqualFold(incident.Host, r.HostID)) {
+		return stored, noSuch(at, what, "is another request's in KSC than in the ledger: KSC has counted anew"), nil
 	}
 	if o.record.Seq == 0 {
 		o.record = journal.Record{Incident: incident.ID, Entry: journal.Entry{

@@ -104,6 +104,30 @@ func TestStatusOnAnotherDay(t *testing.T) {
 	}
 }
 
+// TestStatusOfANumberThatKSCGaveTwice: a server that was set back counts anew, and
+// the ledger's number is another sender's incident now.
+func TestStatusOfANumberThatKSCGaveTwice(t *testing.T) {
+	dir, set := t.TempDir(), ksctest.Options{ConsoleOff: true}
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, dir, set)
+		_, sent := s.follower(t).send(t, unkeyed("first", "isolateHost", `{"action":1}`))
+		require.Equal(t, "1", sent.Incident.ID)
+		back := newSite(t, dir, set)
+		for _, body := range []string{`{"task":"getFile","targetHost":"x","params":{},"responseEventIncident":true}`, `{"task":"isolateHost","targetHost":"x","params":{"action":1},"responseEventIncident":true}`} {
+			c := back.client(t)
+			host := map[bool]string{true: hostID, false: "another"}[strings.Contains(body, "getFile")]
+			id, err := c.AddIncident(t.Context(), ksc.Incident{Severity: 2, Added: time.Now(), Body: body, Host: host})
+			require.NoError(t, err)
+			require.EqualValues(t, 1, id)
+			require.NoError(t, c.Close(t.Context()))
+			_, result := back.follower(t).status(t, `"target":"first"`)
+			require.Equal(t, shared.Refused, result.Outcome, result.Message)
+			assert.Contains(t, result.Error.Message, "is another request's in KSC than in the ledger")
+			back = newSite(t, dir, set)
+		}
+	})
+}
+
 // TestStatusLooksEverywhere: who does not wait is told of a console task of the host
 // alone as well.
 func TestStatusLooksEverywhere(t *testing.T) {
