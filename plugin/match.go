@@ -114,13 +114,15 @@ func verdictOn(all []contender, tasks []sighted) verdict {
 			}
 		}
 	}
-	if !assigned(edges, -1, -1) {
+	owner, whole := assigned(edges, -1, -1)
+	if !whole {
 		v.doubt = "there are more console tasks of its kind on the host than requests that can have made them, so one was made by hand or by another sender"
 		return v
 	}
-	for i, t := range tasks {
-		if ours.may(t) && !assigned(edges, i, 0) {
-			return ours.proved(t, v)
+	// What another way of giving them leaves to somebody else is not surely its own.
+	if i, gets := owner[0]; gets {
+		if _, otherwise := assigned(edges, i, 0); !otherwise {
+			return ours.proved(tasks[i], v)
 		}
 	}
 	v.doubt = "another request for the same task on the host was sent as well, and nothing tells which console task is whose"
@@ -141,28 +143,32 @@ func (c contender) proved(t sighted, v verdict) verdict {
 	return v
 }
 
-// assigned says whether each task can be given a contender of its own, where task
-// without must do without contender except.
-func assigned(edges [][]int, without, except int) bool {
-	owner := map[int]int{} // contender -> task
+// assigned gives each task a contender of its own, where task without must do
+// without contender except, and says whether that can be done. Who is free is taken
+// first, else many of one kind would be moved about for each other.
+func assigned(edges [][]int, without, except int) (owner map[int]int, whole bool) {
+	owner = map[int]int{} // contender -> task
 	var give func(t int, tried map[int]bool) bool
 	give = func(t int, tried map[int]bool) bool {
-		for _, c := range edges[t] {
-			if t == without && c == except || tried[c] {
-				continue
-			}
-			tried[c] = true
-			if other, taken := owner[c]; !taken || give(other, tried) {
-				owner[c] = t
-				return true
+		for _, free := range []bool{true, false} {
+			for _, c := range edges[t] {
+				other, taken := owner[c]
+				if t == without && c == except || tried[c] || taken == free {
+					continue
+				}
+				tried[c] = true
+				if free || give(other, tried) {
+					owner[c] = t
+					return true
+				}
 			}
 		}
 		return false
 	}
 	for t := range edges {
 		if !give(t, map[int]bool{}) {
-			return false
+			return nil, false
 		}
 	}
-	return true
+	return owner, true
 }

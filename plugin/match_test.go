@@ -164,3 +164,21 @@ func TestAVerdictIsNeverAnothersTask(t *testing.T) {
 		}
 	})
 }
+
+// BenchmarkVerdictOn is one host with so many requests of one kind and as many
+// console tasks.
+func BenchmarkVerdictOn(b *testing.B) {
+	for _, n := range []int{10, 100, 1000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			var all []contender
+			var tasks []sighted
+			for i := range n {
+				all = append(all, contender{incident: int64(i), task: "isolatehost", area: "kuma", baseline: had()})
+				tasks = append(tasks, seen(fmt.Sprint(i+1), "KUMA", "isolateHost"))
+			}
+			for b.Loop() {
+				verdictOn(all, tasks)
+			}
+		})
+	}
+}
