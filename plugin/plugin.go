@@ -52,7 +52,8 @@ type Config struct {
 	ResendAfterSearch bool
 	// FollowCalls is how many calls a minute may be made to one server to follow
 	// requests, whatever waits, by this Plugin: 0 follows none, refuses to wait for
-	// an end, and looks at nothing before a request is sent.
+	// an end, and looks at nothing before a request is sent. Else it is 3 at least,
+	// which one question may take.
 	FollowCalls int
 	// CheckAnew has Check try a login although KSC has just refused it: a person
 	// runs it who has mended the password.

@@ -149,6 +149,20 @@ func TestALookIsBounded(t *testing.T) {
 	}
 }
 
+// TestTheSmallestBudget: three calls a minute are enough, and leave nothing at KSC.
+func TestTheSmallestBudget(t *testing.T) {
+	for _, kind := range []string{"group", "local"} {
+		dir := t.TempDir()
+		synctest.Test(t, func(t *testing.T) {
+			s := newSite(t, dir, ksctest.Options{Tasks: ksctest.TaskOptions{Kind: kind}})
+			p := s.start(t, nil, func(c *plugin.Config) { c.FollowCalls = 3 })
+			_, result := p.send(t, waits("1", "isolateHost", `{"action":1}`, ""))
+			require.Equal(t, shared.Succeeded, result.Outcome, "%+v", result)
+			s.released(t)
+		})
+	}
+}
+
 // TestNothingOutlivesARequest: whenever a caller leaves, what was opened at KSC is
 // given back, and the bubble ends, so no goroutine is left either.
 func TestNothingOutlivesARequest(t *testing.T) {

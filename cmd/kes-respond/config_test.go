@@ -105,6 +105,9 @@ func TestConfigRefusals(t *testing.T) {
 		"cert list with off":  {"kscCert: [a.pem, 'False']\n", []string{certRefused}},
 		"cert list with bool": {"kscCert: [a.pem, false]\n", []string{certRefused}},
 		"port zero":           {"kscPort: 0\n", []string{portRefused}},
+		"one call":            {"followCalls: 1\n", []string{callsRefused}},
+		"two calls":           {"followCalls: 2\n", []string{callsRefused}},
+		"too many calls":      {"followCalls: 6001\n", []string{callsRefused}},
 		"port fraction":       {"kscPort: 1.5\n", []string{portRefused}},
 		"port text too big":   {"kscPort: '65536'\n", []string{portRefused}},
 		"port with sign":      {"kscPort: '+13299'\n", []string{portRefused}},
@@ -157,8 +160,9 @@ func TestConfigRefusals(t *testing.T) {
 }
 
 const (
-	certRefused = "/kscCert (line 1) does not fit; it is: A PEM or DER file: a CA's certificate, or the server's own; or the SHA-256 of the server's certificate; or a list of those. Without it the system's roots count; false switches the check off"
-	portRefused = "/kscPort (line 1) does not fit; it is: Its OpenAPI port, 1 to 65535; 13299 where none is given"
+	certRefused  = "/kscCert (line 1) does not fit; it is: A PEM or DER file: a CA's certificate, or the server's own; or the SHA-256 of the server's certificate; or a list of those. Without it the system's roots count; false switches the check off"
+	portRefused  = "/kscPort (line 1) does not fit; it is: Its OpenAPI port, 1 to 65535; 13299 where none is given"
+	callsRefused = "/followCalls (line 1) does not fit; it is: How many calls a minute may be made to one KSC server to follow requests, whatever waits: 3, which one question may take, to 6000; 120 where nothing is said. With 0 nothing is followed, no request can wait for its end, and nothing is looked at before one is sent"
 )
 
 func TestConfigThatSaysNothing(t *testing.T) {

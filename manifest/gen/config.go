@@ -37,8 +37,8 @@ func configSchema(string) (schema, error) {
 		member{"resendAfterSearch", boolean("Whether a request that changes a host is sent again when KSC's answer was lost and KSC shows nothing of it after the last search; else it ends as unknown")},
 		member{"requestConnections", boolean("Whether a request may bring the KSC server it is for, and the account, in \"connection\"; true where nothing is said")},
 		member{"followCalls", &jsonschema.Schema{
-			Type: "integer", Minimum: "0", Maximum: "6000",
-			Description: "How many calls a minute may be made to one KSC server to follow requests, whatever waits; 120 where nothing is said. With 0 nothing is followed, no request can wait for its end, and nothing is looked at before one is sent",
+			AnyOf:       []*jsonschema.Schema{{Type: "integer", Minimum: "3", Maximum: "6000"}, {Type: "integer", Minimum: "0", Maximum: "0"}},
+			Description: "How many calls a minute may be made to one KSC server to follow requests, whatever waits: 3, which one question may take, to 6000; 120 where nothing is said. With 0 nothing is followed, no request can wait for its end, and nothing is looked at before one is sent",
 		}},
 	)...)
 	s.Title = "config"
