@@ -26,7 +26,7 @@ func (o *order) concluded(ctx context.Context, r shared.Result, s sight) shared.
 	case s.lost:
 		r.Outcome = shared.Unknown
 		r.Error = &shared.Error{
-			Code: shared.TaskLost, Message: "KSC had made a console task of it, and knows that no more: it was deleted, or dropped for newer ones, and what became of it on the host is not known",
+			Code: shared.TaskLost, Message: "KSC had a console task that was taken for its own, and knows that no more: it was deleted, or dropped for newer ones, and what became of it on the host is not known",
 			Assistance: "Look at the host itself, and at its events in the console. Do not take it for done.",
 		}
 	case s.doubt != "":

@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -37,7 +38,7 @@ func (h *hostWatch) finish(ctx context.Context, l *round, one *wait) {
 		}
 		return err
 	})
-	if err != nil && !ksc.IsNotFound(err) && l.bar(h, stepEvents) == (bar{}) {
+	if err != nil && !ksc.IsNotFound(err) && l.bar(h, stepEvents) == (bar{}) && !one.withoutEvents() {
 		l.moved = true
 		return // it is asked again
 	}
@@ -56,6 +57,22 @@ func (h *hostWatch) finish(ctx context.Context, l *round, one *wait) {
 		return
 	}
 	one.tell(func(s *sight) { s.events, s.finished = inKinds(events), true })
+}
+
+// withoutEvents says that a console task's events cannot be read, whenever KSC is
+// asked, and tells that: its end is not held back for them.
+func (one *wait) withoutEvents() bool {
+	failed := one.now().failed
+	if e, ok := errors.AsType[*ksc.Error](failed); !ok || e.Kind != ksc.KindBadAnswer && e.Kind != ksc.KindRefused {
+		return false
+	}
+	if one.misses++; one.misses < mostMisses {
+		return false
+	}
+	one.tell(func(s *sight) {
+		s.warnings = append(s.warnings, "the events of its console task cannot be read: "+fromKSC(failed).Message)
+	})
+	return true
 }
 
 // contradicted says that the last end among a console task's events is another

@@ -15,7 +15,7 @@ const (
 	settleFor  = 10 * time.Second // a console task is called a request's own only when nothing has spoken against it for so long
 	mostNames  = 30               // console tasks from before that are read all the same, to tell other requests' from this one's
 	localAfter = 2                // lists without a console task before those of the host alone are looked through
-	mostMisses = 3                // times that those of the host alone cannot be looked through before that is given up
+	mostMisses = 3                // times that something cannot be read before the look goes on without
 	goneAfter  = 2                // times that KSC has to say that a console task is not there
 	mostEvents = 200              // of a console task
 	hostEvery  = 5 * time.Minute  // how often is looked whether the host is there
@@ -46,6 +46,8 @@ type hostWatch struct {
 	again   time.Time                   // the next pass does not begin before
 	pause   time.Duration               // between two passes
 	host    time.Time                   // it was looked at
+	owners  map[string]int64            // the incidents that have console tasks, by the ledger as it was then; 0: none has
+	mark    uint64                      // when that was
 }
 
 func newHostWatch(id string) *hostWatch {

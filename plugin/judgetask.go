@@ -35,10 +35,15 @@ func (h *hostWatch) judge(ctx context.Context, l *round, waits []*wait, one *wai
 		return false
 	}
 	free, taken, err := h.free(ctx, l.w.server.name, one, tasks)
+	if one.mute++; err != nil && one.mute < mostMisses {
+		l.moved = true
+		return false
+	}
 	if err != nil {
 		one.tell(func(s *sight) { s.doubt = "the ledger does not say whose the host's console tasks are: " + err.Error() })
 		return true
 	}
+	one.mute = 0
 	v := verdictOn(append([]contender{one.contender}, h.rivals(one, taken)...), free)
 	s := one.now()
 	switch {
@@ -167,17 +172,36 @@ func (h *hostWatch) before(waits []*wait) {
 // incidents of those that have one.
 func (h *hostWatch) free(ctx context.Context, server string, one *wait, tasks []sighted) (free []sighted, taken []int64, err error) {
 	for _, t := range tasks {
-		r, found, err := one.journal.ByConsoleTask(ctx, server, h.id, t.id)
-		switch {
+		switch owner, err := h.owner(ctx, one.journal, server, t.id); {
 		case err != nil:
 			return nil, nil, err
-		case found && r.Incident != one.incident:
-			taken = append(taken, r.Incident)
+		case owner != 0 && owner != one.incident:
+			taken = append(taken, owner)
 		default:
 			free = append(free, t)
 		}
 	}
 	return free, taken, nil
+}
+
+// owner is the incident of the request that the ledger has a console task for, or
+// 0. The ledger is asked once for all who wait, until somebody writes to it.
+func (h *hostWatch) owner(ctx context.Context, j *journal.Journal, server, id string) (int64, error) {
+	if mark, sure := j.Changed(); h.owners == nil || !sure || mark != h.mark {
+		h.owners, h.mark = map[string]int64{}, mark
+	}
+	if owner, known := h.owners[id]; known {
+		return owner, nil
+	}
+	r, found, err := j.ByConsoleTask(ctx, server, h.id, id)
+	if err != nil {
+		return 0, err
+	}
+	if !found {
+		r.Incident = 0
+	}
+	h.owners[id] = r.Incident
+	return r.Incident, nil
 }
 
 // rivals are the others that may have made the same console tasks.

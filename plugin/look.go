@@ -74,11 +74,12 @@ func (l *round) all(ctx context.Context) {
 // elsewhere says that another process has seen the end of a request, or its
 // console task: what the ledger knows nobody has to ask KSC for.
 func (l *round) elsewhere(ctx context.Context, one *wait) bool {
-	if one.seq == 0 {
+	if one.seq == 0 || one.unchanged() {
 		return false
 	}
 	r, found, err := one.journal.BySeq(ctx, one.seq)
 	if err != nil || !found {
+		one.asked = false
 		return false
 	}
 	if r.Finished() {
@@ -96,6 +97,14 @@ func (l *round) elsewhere(ctx context.Context, one *wait) bool {
 	}
 	one.settled = true
 	return false
+}
+
+// unchanged says that nobody has written to the ledger since it was asked last.
+func (one *wait) unchanged() bool {
+	mark, sure := one.journal.Changed()
+	same := sure && one.asked && one.mark == mark
+	one.mark, one.asked = mark, true
+	return same
 }
 
 // room says that a question of n calls may be asked, in this look and this minute.

@@ -70,7 +70,11 @@ type wait struct {
 	since   time.Time // its console task is known
 	settled bool      // and the ledger has it
 	told    map[step]bool
-	gone    int // looks in a row in which KSC did not know the console task
+	gone    int    // looks in a row in which KSC did not know the console task
+	misses  int    // times that its events could not be read
+	mute    int    // looks in a row in which the ledger did not say whose console tasks are
+	mark    uint64 // the ledger, when it was asked last
+	asked   bool   // it was
 }
 
 // sight is what is known of a request's console task.

@@ -208,6 +208,7 @@ func TestWhatFollowingDoesWithout(t *testing.T) {
 		"counts alone":             {ksctest.Options{Absent: []string{"Tasks.ResetHostIteratorForTaskStatusEx", "Tasks.ResetHostIteratorForTaskStatus"}}, "group", []string{known + "Tasks.ResetHostIteratorForTaskStatusEx", known + "Tasks.ResetHostIteratorForTaskStatus,"}, shared.Succeeded, ""},
 		"no states at all":         {ksctest.Options{Denied: []string{"Tasks.ResetHostIteratorForTaskStatusEx", "Tasks.ResetHostIteratorForTaskStatus", "Tasks.GetTaskStatistics"}}, "group", []string{warned, warned, warned}, shared.Pending, shared.Denied},
 		"no events":                {ksctest.Options{Denied: []string{"Tasks.GetTaskHistory"}}, "group", []string{"to read a console task's events"}, shared.Succeeded, ""},
+		"events that are garbled":  {ksctest.Options{Mischief: map[string]float64{"html@Tasks.GetTaskHistory": 1}, Seed: 1}, "group", []string{"the events of its console task cannot be read"}, shared.Succeeded, ""},
 		"no incidents":             {ksctest.Options{Denied: []string{"HostGroup.FindIncidents"}}, "group", []string{"to see which other requests"}, shared.Pending, shared.TaskAmbiguous},
 		"no view":                  {ksctest.Options{Absent: []string{"SrvView.ResetIterator"}}, "local", []string{known + "SrvView.ResetIterator"}, shared.Pending, shared.KSCError},
 		"no console flag":          {ksctest.Options{Absent: []string{"ConEvents.IsAnyServiceConsoleAvailable"}}, "group", nil, shared.Succeeded, ""},
