@@ -1,7 +1,8 @@
 // Package manifest is what kes-respond advertises: the tasks, their effects
-// and hints, and a JSON Schema for each. All of it is generated from the tasks
-// (make generate), embedded, and compared by a test. The package imports
-// nothing of ours, so that anyone may import it.
+// and hints, a JSON Schema for each, and a package for each platform that can
+// call the program. All of it is generated from the tasks (make generate),
+// embedded, and compared by a test. The package imports nothing of ours, so that
+// anyone may import it.
 package manifest
 
 import (

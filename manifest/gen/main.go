@@ -1,12 +1,14 @@
 // Command gen writes manifest/ from the tasks and from the contract:
 // manifest.json and JSON Schemas 2020-12 for the params of each task, for a
-// request line, an event line and the configuration file. It is the only
-// program that reflects schemas; run it by "make generate". A test of its own
-// compares what it would write with what is there.
+// request line, an event line and the configuration file, and a package for each
+// platform from the templates beside it. It is the only program that reflects
+// schemas; run it by "make generate". A test of its own compares what it would
+// write with what is there.
 package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 )
@@ -41,8 +43,26 @@ func write(root string) error {
 			}
 		}
 	}
+	filled, err := packageFiles(root)
+	if err != nil {
+		return err
+	}
+	stale, err := filepath.Glob(filepath.Join(manifest, "*", templates))
+	if err != nil {
+		return err
+	}
+	for _, dir := range stale {
+		if err := os.RemoveAll(filepath.Join(filepath.Dir(dir), packages)); err != nil {
+			return err
+		}
+	}
+	maps.Copy(files, filled)
 	for name, data := range files {
-		if err := os.WriteFile(filepath.Join(manifest, name), data, 0o644); err != nil {
+		path := filepath.Join(manifest, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, data, 0o644); err != nil {
 			return err
 		}
 	}
