@@ -20,7 +20,8 @@ import (
 // byName reads the name under which the program was started: under one of the
 // vendor's nine script names ("isolateHost.py") it is that task's command, so
 // that a rule which calls the script keeps its line. The flags are ours; the
-// vendor's are not public.
+// vendor's are not public. Under a name that a platform's package gives it, it
+// answers in the way of that platform.
 func byName(args []string) []string {
 	name := strings.TrimSuffix(filepath.Base(args[0]), ".exe")
 	for _, t := range task.All() {
@@ -28,7 +29,7 @@ func byName(args []string) []string {
 			return append([]string{args[0], t.Name}, args[1:]...)
 		}
 	}
-	return args
+	return dialectByName(args)
 }
 
 // launched says that a go-plugin host started the program: there is no command,

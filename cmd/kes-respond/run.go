@@ -111,7 +111,7 @@ func commands(s surroundings) *cobra.Command {
 	root.AddCommand(
 		serveCommand(s), checkCommand(s), statusCommand(s), recoverCommand(s), undoCommand(s), journalCommand(s),
 		policyCommand(s), suspendCommand(s), resumeCommand(s), describeCommand(s), sampleCommand(s), errorsCommand(s),
-		manifestCommand(s), versionCommand(s), completionCommand(s),
+		manifestCommand(s), asCommand(s), versionCommand(s), completionCommand(s),
 	)
 	return root
 }

@@ -251,3 +251,79 @@ func result(t *testing.T, lines string) map[string]any {
 	}
 	return nil
 }
+
+// watched looks at the arguments of every process until the returned function is
+// called: the password must be in none, save the emulator's own. On systems
+// without /proc it looks at nothing.
+func (s *site) watched(t *testing.T) (looked func()) {
+	t.Helper()
+	stop, ended := make(chan struct{}), make(chan struct{})
+	seen := map[string]bool{}
+	go func() {
+		defer close(ended)
+		for {
+			lists, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+			for _, list := range lists {
+				if args, _ := os.ReadFile(list); bytes.Contains(args, []byte(password)) && !bytes.Contains(args, []byte("--record")) {
+					seen[strings.ReplaceAll(string(args), "\x00", " ")] = true
+				}
+			}
+			select {
+			case <-stop:
+				return
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
+	}()
+	return func() {
+		close(stop)
+		<-ended
+		assert.Empty(t, seen, "the password stands in a list of processes")
+	}
+}
+
+// text is a value as JSON.
+func text(t *testing.T, v any) string {
+	t.Helper()
+	data, err := json.Marshal(v)
+	require.NoError(t, err)
+	return string(data)
+}
+
+// samples are the parameters of each task that the program itself shows.
+func samples(t *testing.T) map[string]any {
+	t.Helper()
+	var m struct{ Tasks []struct{ Name string } }
+	require.NoError(t, json.Unmarshal([]byte(read(t, root+"/manifest/manifest.json")), &m))
+	all := map[string]any{}
+	for _, one := range m.Tasks {
+		out, err := exec.Command(filepath.Join(built, "kes-respond"), "sample", one.Name).Output()
+		require.NoError(t, err)
+		var r struct{ Params any }
+		require.NoError(t, json.Unmarshal(out, &r))
+		all[one.Name] = r.Params
+	}
+	require.GreaterOrEqual(t, len(all), 9)
+	return all
+}
+
+// asForm is a value as a form has it: every number and boolean is text.
+func asForm(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := map[string]any{}
+		for name, one := range v {
+			out[name] = asForm(one)
+		}
+		return out
+	case []any:
+		var out []any
+		for _, one := range v {
+			out = append(out, asForm(one))
+		}
+		return out
+	case string, nil:
+		return v
+	}
+	return fmt.Sprint(v)
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/kes-respond/kes-respond/manifest"
+	"github.com/kes-respond/kes-respond/plugin/task"
+	"github.com/kes-respond/kes-respond/shared"
+)
+
+// form is a request as a platform hands it over. Forms and templates know
+// nothing but text, so a value becomes what the schema wants where that is
+// certain: "1" a number, "true" or "True" a boolean, 4711 a text, a list of one
+// its item. An optional value that is empty or null counts as left out. What is
+// not certain stays as it is, for the check of requests to refuse.
+type form struct {
+	kind    string                     // a type of the contract: respond, status, check
+	members map[string]json.RawMessage // of the request, by the contract's names
+	params  map[string]json.RawMessage // of the task, one by one; nil where members has params
+}
+
+// line is the request that the form means, as a caller of serve would write it.
+func (f form) line() ([]byte, *shared.Error) {
+	out := map[string]json.RawMessage{"type": asText(f.kind)}
+	kinds := requestSchema()
+	for name, raw := range f.members {
+		if !empty(raw) {
+			out[name] = formValue(kinds.property(name), raw)
+		}
+	}
+	if n := hosts(out["targetHost"]); n > 1 {
+		return nil, shared.Refuse(shared.Violation{
+			Pointer: shared.Pointer("targetHost"), Message: fmt.Sprintf("names %d hosts: a request is for one; make one for each", n),
+		})
+	}
+	if incident, ok := out["incident"]; ok && incident[0] != '{' {
+		out["incident"] = jsonObject(map[string]json.RawMessage{"id": formValue(schema{Type: "string"}, incident)})
+	}
+	var name string
+	if f.params != nil {
+		out["params"] = jsonObject(f.params)
+	}
+	if params, ok := out["params"]; ok && json.Unmarshal(out["task"], &name) == nil {
+		if t, known := task.Lookup(name); known {
+			out["params"] = formValue(schemaOf(t), params)
+		}
+	}
+	return jsonObject(out), nil
+}
+
+// requestSchema is the schema of a request line, as far as forms need it.
+func requestSchema() schema {
+	var s schema
+	if data, ok := manifest.Schema("request"); ok && json.Unmarshal(data, &s) != nil {
+		return schema{} // an embedded schema that is no JSON fails the manifest's own test
+	}
+	return s
+}
+
+func (s schema) property(name string) schema {
+	for _, p := range s.Properties {
+		if p.name == name {
+			return p.schema
+		}
+	}
+	return schema{}
+}
+
+// hosts counts what a value names that should be one host.
+func hosts(raw json.RawMessage) int {
+	var several []json.RawMessage
+	if json.Unmarshal(raw, &several) == nil {
+		return len(several)
+	}
+	return 1
+}
+
+var (
+	wholeNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]{0,17})$`)
+	jsonText    = regexp.MustCompile(`^\s*[\[{]`)
+)
+
+// formValue is a value as the schema wants it, where that is certain.
+func formValue(s schema, raw json.RawMessage) json.RawMessage {
+	raw = bytes.TrimSpace(raw)
+	var list []json.RawMessage
+	if s.Type != "array" && s.Type != "" && json.Unmarshal(raw, &list) == nil && len(list) == 1 {
+		raw = bytes.TrimSpace(list[0])
+	}
+	var text string
+	isText := json.Unmarshal(raw, &text) == nil && string(raw) != "null"
+	if isText && (s.Type == "array" || s.Type == "object") && jsonText.MatchString(text) && json.Valid([]byte(text)) {
+		raw = json.RawMessage(strings.TrimSpace(text)) // a form that has one line for all of it
+	}
+	switch {
+	case s.Type == "boolean" && isText && isBool(strings.ToLower(text)) == nil:
+		return json.RawMessage(strings.ToLower(text))
+	case s.Type == "integer" && isText && wholeNumber.MatchString(text):
+		return json.RawMessage(text)
+	case s.Type == "string" && wholeNumber.Match(raw):
+		return asText(string(raw))
+	case s.Type == "object":
+		return formObject(s, raw)
+	case s.Type == "array" && s.Items != nil:
+		return formArray(*s.Items, raw)
+	}
+	return raw
+}
+
+// formArray takes one object for a list of one.
+func formArray(items schema, raw json.RawMessage) json.RawMessage {
+	var list []json.RawMessage
+	if len(raw) > 0 && raw[0] == '{' {
+		list = []json.RawMessage{raw}
+	} else if json.Unmarshal(raw, &list) != nil || list == nil {
+		return raw
+	}
+	for i, one := range list {
+		list[i] = formValue(items, one)
+	}
+	data, _ := json.Marshal(list) // it was JSON a moment ago
+	return data
+}
+
+func formObject(s schema, raw json.RawMessage) json.RawMessage {
+	var given map[string]json.RawMessage
+	if found, err := shared.CheckJSON(raw); err != nil || len(found) > 0 || json.Unmarshal(raw, &given) != nil || given == nil {
+		return raw // the check of requests says what is wrong
+	}
+	for _, p := range s.Properties {
+		value, present := given[p.name]
+		required := slices.Contains(s.Required, p.name)
+		lacks := p.schema.Type == "string" && p.schema.MinLength == 0 && len(p.schema.Enum) == 0 && matchesEmpty(p.schema.Pattern)
+		switch {
+		case required && lacks && (!present || string(value) == "null"):
+			given[p.name] = json.RawMessage(`""`)
+		case present && !required && empty(value):
+			delete(given, p.name)
+		case present:
+			given[p.name] = formValue(p.schema, value)
+		}
+	}
+	return jsonObject(given)
+}
+
+func empty(raw json.RawMessage) bool {
+	text := string(bytes.TrimSpace(raw))
+	return text == "" || text == "null" || text == `""`
+}
+
+func asText(text string) json.RawMessage {
+	data, _ := json.Marshal(text) // a string always can be written
+	return data
+}
+
+// jsonObject writes members that are JSON, in the order of their names.
+func jsonObject(members map[string]json.RawMessage) json.RawMessage {
+	data, err := json.Marshal(members)
+	if err != nil {
+		return json.RawMessage("null") // refused by whoever reads it
+	}
+	return data
+}
