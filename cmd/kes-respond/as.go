@@ -26,6 +26,7 @@ type dialect struct {
 func dialects() []dialect {
 	return []dialect{
 		{"ansible", []string{"kes_respond", "AnsiballZ_kes_respond"}, "ARGS-FILE", asAnsible},
+		{"cortex", []string{"kes-respond-cortex"}, "JOB-DIR", asCortex},
 	}
 }
 
