@@ -11,7 +11,7 @@ LDFLAGS    := -s -w -buildid= -X "main.version=$(VERSION)"
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## build every program into bin/
@@ -25,6 +25,10 @@ test: ## run every test, with the race detector where cgo is at hand
 	@if [ "$$(go env CGO_ENABLED)" = 1 ] && command -v "$$(go env CC)" >/dev/null; then \
 	  GORACE=atexit_sleep_ms=0 go test -race -timeout 20m ./...; \
 	else echo "no C compiler: tests run without the race detector"; test -z "$$KES_RESPOND_TEST_ALL" || exit 1; go test -timeout 20m ./...; fi
+
+.PHONY: test-platforms
+test-platforms: ## run each platform's package with the platform's own tools, installed where they are missing
+	@.ci/test-platforms
 
 .PHONY: demo
 demo: build ## send the nine tasks to an emulated KSC on loopback and show what came back

@@ -30,6 +30,10 @@ const (
 var built string
 
 func TestMain(m *testing.M) {
+	if os.Getenv("KES_RESPOND_PLATFORMS") == "done" { // in .ci/run, which has just run them
+		fmt.Fprintln(os.Stderr, "platforms: make test-platforms has run these tests already")
+		os.Exit(0)
+	}
 	os.Exit(func() int {
 		var err error
 		if built, err = os.MkdirTemp("", "platforms"); err == nil {
