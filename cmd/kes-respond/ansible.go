@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -39,7 +37,7 @@ func asAnsible(ctx context.Context, s surroundings, args []string) error {
 	if err != nil {
 		reply = ansibleReply{Failed: true, Message: err.Error()}
 	} else {
-		reply = mode.reply(carryOut(ctx, s, f, mode.config, silent))
+		reply = mode.reply(carryOut(ctx, s, f, silent))
 	}
 	if err := json.NewEncoder(s.out).Encode(reply); err != nil {
 		return &exitError{shared.ExitFailed, err}
@@ -53,61 +51,29 @@ func asAnsible(ctx context.Context, s surroundings, args []string) error {
 // ansibleMode is what a playbook's run asks of every module.
 type ansibleMode struct {
 	check, diff bool
-	config      string
 }
 
-// ansibleForm reads the file of arguments. The members of a request stand in it
-// by their names; request says which type of request, config which configuration
-// file, and what begins with _ansible_ is Ansible's own.
+// ansibleForm reads the file of arguments; what begins with _ansible_ in it is
+// Ansible's own.
 func ansibleForm(path string) (form, ansibleMode, error) {
-	f := form{kind: shared.TypeRespond, members: map[string]json.RawMessage{}}
 	var mode ansibleMode
 	data, err := readFile(path, shared.MaxRequestBytes, nil)
 	if err != nil {
-		return f, mode, err
+		return form{}, mode, err
 	}
-	if found, err := shared.CheckJSON(data); err != nil || len(found) > 0 {
-		return f, mode, fmt.Errorf("the file of arguments is not one that Ansible writes: %s", flaw(found, err))
+	f, own, err := documentForm(data, "_ansible_")
+	if err != nil {
+		return form{}, mode, err
 	}
-	if err := json.Unmarshal(data, &f.members); err != nil || f.members == nil {
-		return f, mode, errors.New("the file of arguments is no JSON object")
-	}
-	for name, raw := range f.members {
-		var to any
-		switch {
-		case name == "_ansible_check_mode":
-			to = &mode.check
-		case name == "_ansible_diff":
-			to = &mode.diff
-		case name == "config":
-			to = &mode.config
-		case name == "request":
-			to = &f.kind
-		case !strings.HasPrefix(name, "_ansible_"):
-			continue
+	for name, to := range map[string]*bool{"_ansible_check_mode": &mode.check, "_ansible_diff": &mode.diff} {
+		if raw := own[name]; !empty(raw) && json.Unmarshal(raw, to) != nil {
+			return form{}, mode, fmt.Errorf("%s has a value of the wrong kind", name)
 		}
-		delete(f.members, name)
-		if to != nil && !empty(raw) && json.Unmarshal(raw, to) != nil {
-			return f, mode, fmt.Errorf("%s has a value of the wrong kind", name)
-		}
-	}
-	switch f.kind {
-	case shared.TypeRespond, shared.TypeStatus, shared.TypeCheck:
-	default:
-		return f, mode, fmt.Errorf("request must be one of %s, %s, %s", shared.TypeRespond, shared.TypeStatus, shared.TypeCheck)
 	}
 	if mode.check && f.kind == shared.TypeRespond {
 		f.members["dryRun"] = json.RawMessage("true")
 	}
 	return f, mode, nil
-}
-
-// flaw is the first thing that is wrong with a document.
-func flaw(found []shared.Violation, err error) string {
-	if err != nil {
-		return err.Error()
-	}
-	return found[0].Pointer + " " + found[0].Message
 }
 
 // reply says what Ansible wants to know. A dry run under --check is "changed"

@@ -27,6 +27,7 @@ func dialects() []dialect {
 	return []dialect{
 		{"ansible", []string{"kes_respond", "AnsiballZ_kes_respond"}, "ARGS-FILE", asAnsible},
 		{"cortex", []string{"kes-respond-cortex"}, "JOB-DIR", asCortex},
+		{"form", []string{"kes-respond-form"}, "< DOCUMENT", asForm},
 	}
 }
 
@@ -118,7 +119,7 @@ func (a formAnswer) said() string {
 // carryOut does what a form asks for. Everything that goes wrong is in the
 // answer, in the contract's words; emit hears what the contract's events tell on
 // the way.
-func carryOut(ctx context.Context, s surroundings, f form, config string, emit func(shared.Event)) formAnswer {
+func carryOut(ctx context.Context, s surroundings, f form, emit func(shared.Event)) formAnswer {
 	line, refusal := f.line()
 	var a formAnswer
 	if refusal == nil {
@@ -128,8 +129,8 @@ func carryOut(ctx context.Context, s surroundings, f form, config string, emit f
 		return a.refused(refusal)
 	}
 	flags := settingsFlags{all: true, anew: a.request.Type == shared.TypeCheck}
-	if config != "" {
-		flags.config = &once{value: config, set: true}
+	if f.config != "" {
+		flags.config = &once{value: f.config, set: true}
 	}
 	err := withPlugin(ctx, s, flags, func(p *plugin.Plugin, _ settings) error {
 		switch a.request.Type {

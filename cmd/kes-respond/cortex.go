@@ -100,7 +100,8 @@ func cortexRun(ctx context.Context, s surroundings, dir string) cortexReport {
 		return report
 	}
 	s.getenv = job.environment(s.getenv)
-	a := carryOut(ctx, s, f, job.text("config"), silent)
+	f.config = job.text("config")
+	a := carryOut(ctx, s, f, silent)
 	pending := a.checked == nil && a.result.Outcome == shared.Pending
 	if a.exit() != shared.ExitOK && !pending {
 		report.ErrorMessage = a.said()

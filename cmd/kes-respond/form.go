@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -22,6 +23,39 @@ type form struct {
 	kind    string                     // a type of the contract: respond, status, check
 	members map[string]json.RawMessage // of the request, by the contract's names
 	params  map[string]json.RawMessage // of the task, one by one; nil where members has params
+	config  string                     // the configuration file; "" for the usual one
+}
+
+// documentForm reads a form that is one JSON object: the members of a request by
+// their names; request says which type of request, config which configuration
+// file. What begins with own, where that is not empty, is the platform's.
+func documentForm(data []byte, own string) (form, map[string]json.RawMessage, error) {
+	f, others := form{kind: shared.TypeRespond}, map[string]json.RawMessage{}
+	if found, err := shared.CheckJSON(data); err != nil {
+		return f, nil, fmt.Errorf("what was handed over is %w", err)
+	} else if len(found) > 0 {
+		return f, nil, fmt.Errorf("what was handed over cannot be a request: %s %s", found[0].Pointer, found[0].Message)
+	}
+	if err := json.Unmarshal(data, &f.members); err != nil || f.members == nil {
+		return f, nil, errors.New("what was handed over is no JSON object")
+	}
+	for name, raw := range f.members {
+		to := map[string]*string{"request": &f.kind, "config": &f.config}[name]
+		switch {
+		case own != "" && strings.HasPrefix(name, own):
+			others[name] = raw
+		case to == nil:
+			continue
+		case !empty(raw) && json.Unmarshal(raw, to) != nil:
+			return f, nil, fmt.Errorf("%s must be a text", name)
+		}
+		delete(f.members, name)
+	}
+	switch f.kind {
+	case shared.TypeRespond, shared.TypeStatus, shared.TypeCheck:
+		return f, others, nil
+	}
+	return f, nil, fmt.Errorf("request must be one of %s, %s, %s", shared.TypeRespond, shared.TypeStatus, shared.TypeCheck)
 }
 
 // line is the request that the form means, as a caller of serve would write it.

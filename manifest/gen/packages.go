@@ -151,9 +151,10 @@ func words() template.FuncMap {
 		"oneline": func(text string) string {
 			return strings.Join(strings.Fields(text), " ")
 		},
-		"upper": func(text string) string { return strings.ToUpper(text[:1]) + text[1:] },
-		"add":   func(a, b int) int { return a + b },
-		"uuid":  stableUUID,
+		"dashed": func(text string) string { return strings.ReplaceAll(text, " ", "-") },
+		"upper":  func(text string) string { return strings.ToUpper(text[:1]) + text[1:] },
+		"add":    func(a, b int) int { return a + b },
+		"uuid":   stableUUID,
 	}
 }
 

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+
+	"github.com/kes-respond/kes-respond/shared"
+)
+
+// formReply answers a form: what the thin Python files of some packages make
+// their platform's answer from.
+type formReply struct {
+	Exit    int             `json:"exit"` // as of the command line
+	Message string          `json:"message"`
+	ID      shared.ID       `json:"id,omitempty"`
+	Outcome shared.Outcome  `json:"outcome,omitempty"`
+	Result  *shared.Result  `json:"result,omitempty"`
+	Checked *shared.Checked `json:"checked,omitempty"`
+}
+
+// asForm reads one JSON object to the end of input, values as text where the
+// caller knows nothing else, and answers with one. The password of a connection
+// comes in by standard input, where no list of processes shows it.
+func asForm(ctx context.Context, s surroundings, args []string) error {
+	if len(args) != 0 {
+		return usage("as form takes its document from standard input, and no argument")
+	}
+	reply := formReply{Exit: shared.ExitRefused}
+	if f, err := formFrom(s.in); err != nil {
+		reply.Message = err.Error()
+	} else {
+		reply = replied(carryOut(ctx, s, f, silent))
+	}
+	if err := json.NewEncoder(s.out).Encode(reply); err != nil {
+		return &exitError{shared.ExitFailed, err}
+	}
+	if reply.Exit != shared.ExitOK {
+		return &exitError{code: reply.Exit}
+	}
+	return nil
+}
+
+func formFrom(in io.Reader) (form, error) {
+	data, err := io.ReadAll(io.LimitReader(in, shared.MaxRequestBytes+1))
+	if err == nil && len(data) > shared.MaxRequestBytes {
+		err = errors.New("what was handed over is too long")
+	}
+	if err != nil {
+		return form{}, err
+	}
+	f, _, err := documentForm(data, "")
+	return f, err
+}
+
+func replied(a formAnswer) formReply {
+	r := formReply{Exit: a.exit(), Message: a.said(), ID: a.request.ID, Outcome: a.result.Outcome, Checked: a.checked}
+	if a.checked == nil {
+		r.Result = &a.result
+	}
+	return r
+}

@@ -1,0 +1,153 @@
+package platforms
+
+import (
+	"encoding/json"
+	"maps"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// dashed is a task's name as XSOAR's commands have it: isolateHost is isolate-host.
+func dashed(name, dash string) string {
+	var b strings.Builder
+	for _, r := range name {
+		if unicode.IsUpper(r) {
+			b.WriteString(dash)
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
+}
+
+// yamlAsJSON reads YAML with the parser that the platform's own tools use.
+func yamlAsJSON(t *testing.T, path string) map[string]any {
+	t.Helper()
+	out, err := exec.Command(debianPython(t, "yaml"), "-c", "import json,sys,yaml; json.dump(yaml.safe_load(open(sys.argv[1])), sys.stdout)", path).Output()
+	require.NoError(t, err, path)
+	var v map[string]any
+	require.NoError(t, json.Unmarshal(out, &v))
+	return v
+}
+
+func TestXSOARIntegrationKeepsTheOfficialSchema(t *testing.T) {
+	s := newSite(t, "xsoar")
+	file := filepath.Join(s.pkg, "Integrations/KESRespond/KESRespond.yml")
+	y := yamlAsJSON(t, file)
+	script := y["script"].(map[string]any)
+	seen := map[string]bool{}
+	for _, c := range script["commands"].([]any) {
+		command := c.(map[string]any)
+		seen[command["name"].(string)] = true
+		for _, o := range command["outputs"].([]any) {
+			path := o.(map[string]any)["contextPath"].(string)
+			assert.LessOrEqual(t, strings.Count(path, "."), 4, "BA127")
+		}
+	}
+	for task := range samples(t) {
+		assert.True(t, seen["kes-"+dashed(task, "-")], task)
+	}
+	assert.Regexp(t, `^demisto/[^:]+:\d`, script["dockerimage"], "DO100, DO101")
+	for _, c := range y["configuration"].([]any) {
+		param := c.(map[string]any)
+		assert.NotEqual(t, float64(4), param["type"], "IN145: secrets are credentials")
+		assert.Regexp(t, `^[A-Z][^_]*$`, param["display"])
+	}
+	schema, ok := official(t, "xsoar-integration.yml")
+	if !ok {
+		return
+	}
+	python := debianPython(t, "pykwalify.core")
+	out, err := exec.Command(python, "-c", "import sys; from pykwalify.core import Core; Core(source_file=sys.argv[1], schema_files=[sys.argv[2]]).validate(raise_exception=True)", file, schema).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+}
+
+// xsoar runs the integration's Python as XSOAR does, with stand-ins for the two
+// modules that XSOAR brings.
+func (s *site) xsoar(t *testing.T, command string, params, args map[string]any) map[string]any {
+	t.Helper()
+	all := map[string]any{
+		"kscHost": s.host, "kscPort": s.port, "kscCert": read(t, s.cert), "program": filepath.Join(s.pkg, "image/kes-respond"),
+		"credentials": map[string]any{"identifier": "edr-operator", "password": password}, "kscInternalUser": false,
+	}
+	maps.Copy(all, params)
+	stubs, err := filepath.Abs("testdata/xsoar")
+	require.NoError(t, err)
+	cmd := exec.Command(need(t, "python3"), "-B", filepath.Join(s.pkg, "Integrations/KESRespond/KESRespond.py"))
+	cmd.Env = append(s.environment(), "PYTHONPATH="+stubs)
+	cmd.Stdin = strings.NewReader(text(t, map[string]any{"command": command, "params": all, "args": args}))
+	a := run(t, cmd)
+	require.Equal(t, 0, a.code, a.stderr)
+	var answer map[string]any
+	require.NoError(t, json.Unmarshal([]byte(a.out), &answer), a.out)
+	return answer
+}
+
+func TestXSOARRunsEveryCommand(t *testing.T) {
+	s := newSite(t, "xsoar")
+	looked := s.watched(t)
+	assert.Equal(t, "ok", s.xsoar(t, "test-module", nil, nil)["text"])
+	for task, sample := range samples(t) {
+		args := map[string]any{"targetHost": "PC-12", "dryRun": "true"}
+		one := sample
+		if list, ok := sample.([]any); ok {
+			one = list[0]
+		}
+		maps.Copy(args, asForm(one).(map[string]any)) // XSOAR hands everything over as text
+		dry := s.xsoar(t, "kes-"+dashed(task, "-"), nil, args)
+		assert.Contains(t, dry["text"], "planned", "%v", dry)
+		args["dryRun"] = "false"
+		a := s.xsoar(t, "kes-"+dashed(task, "-"), nil, args)
+		require.Contains(t, a["text"], "submitted", "%v", a)
+		sent := s.incidents(t)
+		assert.Equal(t, sample, sent[len(sent)-1]["params"], task)
+		assert.Contains(t, text(t, a["outputs"]), `"Outcome":"submitted"`)
+		assert.Contains(t, text(t, a["outputs"]), `"Hostname":"PC-12"`)
+	}
+	looked()
+	require.Len(t, s.incidents(t), 9)
+	scan := s.xsoar(t, "kes-on-demand-scan", nil, map[string]any{"targetHost": "PC-12", "allowDuplicate": "true", "params": text(t, []any{
+		map[string]any{"enabled": "true", "path": "", "recursive": "false", "type": "14"}, map[string]any{"enabled": true, "path": `C:\x`, "recursive": true, "type": 22},
+	})})
+	assert.Contains(t, scan["text"], "submitted", "%v", scan)
+	st := s.xsoar(t, "kes-request-status", nil, map[string]any{"incident": "1", "interval_in_seconds": "30", "timeout_in_seconds": "100"})
+	assert.Contains(t, st["text"], "pending")
+	assert.Equal(t, map[string]any{"incident": "1", "interval_in_seconds": float64(30), "timeout_in_seconds": float64(70)}, st["scheduled"].(map[string]any)["args"])
+	st = s.xsoar(t, "kes-request-status", nil, map[string]any{"incident": "1", "interval_in_seconds": "30", "timeout_in_seconds": "20"})
+	assert.Nil(t, st["scheduled"], "the time is up")
+	holdsNoPassword(t, s.state)
+}
+
+func TestXSOARHearsWhatIsWrong(t *testing.T) {
+	s := newSite(t, "xsoar")
+	several := s.xsoar(t, "kes-isolate-host", nil, map[string]any{"targetHost": "PC-12,no-such-host,PC-13", "action": "1", "idempotencyKey": "alert-1"})
+	assert.Regexp(t, `(?s)PC-12: submitted.*no-such-host: refused.*PC-13: submitted`, several["text"])
+	again := s.xsoar(t, "kes-isolate-host", nil, map[string]any{"targetHost": []string{"PC-12", "PC-13"}, "action": "1", "idempotencyKey": "alert-1"})
+	assert.Contains(t, text(t, again["outputs"]), `"DuplicateOf":`)
+	assert.Len(t, s.incidents(t), 2)
+	for name, c := range map[string]struct {
+		command string
+		params  map[string]any
+		args    map[string]any
+		says    string
+	}{
+		"no host":      {"kes-isolate-host", nil, map[string]any{"targetHost": "", "action": "1"}, "names no host"},
+		"no parameter": {"kes-isolate-host", nil, map[string]any{"targetHost": "PC-12"}, "/params/action"},
+		"empty":        {"kes-isolate-host", nil, map[string]any{"targetHost": "PC-12", "action": ""}, "/params/action"},
+		"unknown":      {"kes-make-coffee", nil, nil, "is no command"},
+		"password":     {"test-module", map[string]any{"credentials": map[string]any{"identifier": "edr-operator", "password": "wrong"}}, nil, "password"},
+		"account":      {"test-module", map[string]any{"credentials": nil}, nil, "kscUser"},
+		"program":      {"test-module", map[string]any{"program": "/nosuch/kes-respond"}, nil, "nothing was sent"},
+		"died":         {"kes-isolate-host", map[string]any{"program": "/bin/false"}, map[string]any{"targetHost": "PC-12", "action": "1"}, "it may have happened"},
+		"incident":     {"kes-request-status", nil, map[string]any{"incident": "x"}, "decimal digits"},
+	} {
+		a := s.xsoar(t, c.command, c.params, c.args)
+		assert.Contains(t, a["error"], c.says, "%s: %v", name, a)
+	}
+	assert.Len(t, s.incidents(t), 2)
+}
