@@ -28,6 +28,7 @@ func dialects() []dialect {
 		{"ansible", []string{"kes_respond", "AnsiballZ_kes_respond"}, "ARGS-FILE", asAnsible},
 		{"cortex", []string{"kes-respond-cortex"}, "JOB-DIR", asCortex},
 		{"form", []string{"kes-respond-form"}, "< DOCUMENT", asForm},
+		{"stackstorm", []string{"kes-respond-stackstorm"}, "--NAME=VALUE... TASK", asStackStorm},
 	}
 }
 
@@ -36,7 +37,7 @@ func dialects() []dialect {
 func asCommand(s surroundings) *cobra.Command {
 	var lines, names []string
 	for _, d := range dialects() {
-		lines = append(lines, fmt.Sprintf("  %-15s %-12s started as %s", d.platform, d.takes, strings.Join(d.names, ", ")))
+		lines = append(lines, fmt.Sprintf("  %-11s %-20s started as %s", d.platform, d.takes, strings.Join(d.names, ", ")))
 		names = append(names, d.platform)
 	}
 	return &cobra.Command{

@@ -33,7 +33,12 @@ func asForm(ctx context.Context, s surroundings, args []string) error {
 	} else {
 		reply = replied(carryOut(ctx, s, f, silent))
 	}
-	if err := json.NewEncoder(s.out).Encode(reply); err != nil {
+	return printReply(s.out, reply)
+}
+
+// printReply is the whole of standard output, and the exit code.
+func printReply(out io.Writer, reply formReply) error {
+	if err := json.NewEncoder(out).Encode(reply); err != nil {
 		return &exitError{shared.ExitFailed, err}
 	}
 	if reply.Exit != shared.ExitOK {

@@ -1,0 +1,180 @@
+package platforms
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// draft3 holds files against an official schema of StackStorm's, which only a
+// validator of draft 3 reads.
+func draft3(t *testing.T, schema string, doc map[string]any, name string) {
+	t.Helper()
+	path, ok := official(t, schema)
+	if !ok {
+		return
+	}
+	cmd := exec.Command(debianPython(t, "jsonschema"), "-c", "import json,sys,jsonschema; jsonschema.Draft3Validator(json.load(open(sys.argv[1]))).validate(json.load(sys.stdin))", path)
+	cmd.Stdin = strings.NewReader(text(t, doc))
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s: %s", name, out)
+}
+
+func TestStackStormPackKeepsTheOfficialSchemas(t *testing.T) {
+	s := newSite(t, "stackstorm")
+	pack := yamlAsJSON(t, filepath.Join(s.pkg, "pack.yaml"))
+	for _, name := range []string{"name", "description", "version", "author"} {
+		assert.NotEmpty(t, pack[name], name)
+	}
+	assert.Regexp(t, `^[a-z0-9_]+$`, pack["ref"])
+	draft3(t, "stackstorm-pack.json", pack, "pack.yaml")
+	for name, action := range s.actions(t) {
+		draft3(t, "stackstorm-action.json", action, name)
+		for param := range action["parameters"].(map[string]any) {
+			assert.Regexp(t, `^\w+$`, param, name)
+		}
+		assert.FileExists(t, filepath.Join(s.pkg, "actions", action["entry_point"].(string)))
+	}
+}
+
+// actions are the pack's, by the word that each hands over.
+func (s *site) actions(t *testing.T) map[string]map[string]any {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(s.pkg, "actions", "*.yaml"))
+	require.NoError(t, err)
+	all := map[string]map[string]any{}
+	for _, file := range files {
+		action := yamlAsJSON(t, file)
+		all[action["parameters"].(map[string]any)["word"].(map[string]any)["default"].(string)] = action
+	}
+	return all
+}
+
+// stackStorm plays the part of the local-shell-script runner: defaults, then
+// --name=value for what is neither null nor empty, true as a bare flag and false
+// left out, then what has a position; all of it quoted for a shell.
+func (s *site) stackStorm(t *testing.T, action map[string]any, given map[string]any) (map[string]any, answer) {
+	t.Helper()
+	params := action["parameters"].(map[string]any)
+	line := filepath.Join(s.pkg, "actions", action["entry_point"].(string))
+	positional := ""
+	for _, name := range slices.Sorted(maps.Keys(params)) {
+		spec := params[name].(map[string]any)
+		value, ok := given[name]
+		if !ok {
+			value = spec["default"]
+		}
+		switch quoted := "'" + strings.ReplaceAll(fmt.Sprint(value), "'", `'"'"'`) + "'"; {
+		case slices.Contains([]string{"kwarg_op", "sudo", "timeout"}, name) || value == nil || value == "" || value == false:
+		case spec["position"] != nil:
+			positional = " " + quoted
+		case value == true:
+			line += " --" + name
+		default:
+			line += " --" + name + "=" + quoted
+		}
+	}
+	cmd := exec.Command("bash", "-c", line+positional)
+	cmd.Env = append(s.environment(), "KES_RESPOND_CONFIG="+filepath.Join(s.dir, "config", "config.yaml"))
+	a := run(t, cmd)
+	var reply map[string]any
+	require.NoError(t, json.Unmarshal([]byte(a.out), &reply), "%s%s", a.out, a.stderr)
+	assert.Equal(t, float64(a.code), reply["exit"])
+	return reply, a
+}
+
+// configured writes a configuration whose password comes from a helper, as from
+// a platform's own store.
+func (s *site) configured(t *testing.T) {
+	t.Helper()
+	dir := filepath.Join(s.dir, "config")
+	require.NoError(t, os.MkdirAll(dir, 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "secret"), []byte(password+"\n"), 0o600))
+	cat, err := exec.LookPath("cat")
+	require.NoError(t, err)
+	write(t, filepath.Join(dir, "config.yaml"), fmt.Sprintf("kscHost: %s\nkscPort: %s\nkscUser: edr-operator\nkscCert: %s\nkscPasswordCommand: [%s, %s]\n",
+		s.host, s.port, s.cert, cat, filepath.Join(dir, "secret")))
+}
+
+func TestStackStormRunsEveryAction(t *testing.T) {
+	s := newSite(t, "stackstorm")
+	s.configured(t)
+	actions := s.actions(t)
+	require.Len(t, actions, 9+2)
+	looked := s.watched(t)
+	reply, _ := s.stackStorm(t, actions["check"], nil)
+	assert.Equal(t, float64(0), reply["exit"], "%v", reply)
+	indicators := filepath.Join(s.dir, "one file.ioc")
+	write(t, indicators, `<ioc xmlns="http://schemas.mandiant.com/2010/ioc" id="1"><definition/></ioc>`)
+	for task, sample := range samples(t) {
+		one := sample
+		if list, ok := sample.([]any); ok {
+			one = list[0]
+		}
+		given := map[string]any{"targetHost": "PC-12", "dryRun": "true"}
+		for name, value := range one.(map[string]any) {
+			if _, isBool := value.(bool); isBool {
+				value = fmt.Sprint(value)
+			}
+			given[name] = value
+		}
+		if task == "iocScan" {
+			given["ioc"] = indicators
+		}
+		reply, _ := s.stackStorm(t, actions[task], given)
+		assert.Equal(t, "planned", reply["outcome"], "%s: %v", task, reply)
+		given["dryRun"] = "false"
+		reply, _ = s.stackStorm(t, actions[task], given)
+		require.Equal(t, "submitted", reply["outcome"], "%s: %v", task, reply)
+		sent := s.incidents(t)
+		if task != "iocScan" {
+			assert.Equal(t, sample, sent[len(sent)-1]["params"], task)
+		}
+	}
+	looked()
+	assert.Len(t, s.incidents(t), 9)
+	reply, _ = s.stackStorm(t, actions["status"], map[string]any{"incident": "1"})
+	assert.Equal(t, "pending", reply["outcome"])
+	holdsNoPassword(t, s.state)
+}
+
+func TestStackStormHearsWhatIsWrong(t *testing.T) {
+	s := newSite(t, "stackstorm")
+	s.configured(t)
+	isolate := s.actions(t)["isolateHost"]
+	scan := s.actions(t)["onDemandScan"]
+	for name, c := range map[string]struct {
+		action map[string]any
+		given  map[string]any
+		says   string
+	}{
+		"no host":    {isolate, map[string]any{"action": 1}, "/targetHost"},
+		"no action":  {isolate, map[string]any{"targetHost": "PC-12"}, "/params/action"},
+		"shell":      {isolate, map[string]any{"targetHost": "PC-12'; touch x; '", "action": 1}, "knows no such host"},
+		"a flag":     {isolate, map[string]any{"targetHost": "--dryRun=true", "action": 1}, "knows no such host"},
+		"wrong":      {isolate, map[string]any{"targetHost": "PC-12", "action": 2}, "/params/action"},
+		"bare":       {isolate, map[string]any{"targetHost": "PC-12", "action": 1, "dryRun": true}, "--dryRun has no value"},
+		"both":       {scan, map[string]any{"targetHost": "PC-12", "type": 14, "params": "[]"}, "exclude each other"},
+		"no file":    {s.actions(t)["iocScan"], map[string]any{"targetHost": "PC-12", "ioc": "/nosuch"}, "/nosuch"},
+		"no config":  {isolate, map[string]any{"targetHost": "PC-12", "action": 1, "config": "/nosuch"}, "/nosuch"},
+		"no integer": {isolate, map[string]any{"targetHost": "PC-12", "action": "one"}, "/params/action"},
+	} {
+		reply, a := s.stackStorm(t, c.action, c.given)
+		assert.Contains(t, reply["message"], c.says, name)
+		assert.NotEqual(t, 0, a.code, name)
+	}
+	assert.Empty(t, s.incidents(t))
+	first, _ := s.stackStorm(t, isolate, map[string]any{"targetHost": "PC-12", "action": 1, "idempotencyKey": "k"})
+	second, _ := s.stackStorm(t, isolate, map[string]any{"targetHost": "PC-12", "action": 1, "idempotencyKey": "k"})
+	assert.Equal(t, first["id"], second["result"].(map[string]any)["duplicateOf"])
+	assert.Len(t, s.incidents(t), 1)
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kes-respond/kes-respond/plugin/task"
+	"github.com/kes-respond/kes-respond/shared"
+)
+
+// asStackStorm is an action of the local-shell-script runner: --name=value for
+// each parameter that has a value, then the action's own word, a task, "check" or
+// "status" (StackStorm/st2, models/system/action.py). It prints one JSON object,
+// which StackStorm reads, and its exit code says whether it went well.
+func asStackStorm(ctx context.Context, s surroundings, args []string) error {
+	f, err := stackStormForm(args)
+	reply := formReply{Exit: shared.ExitRefused}
+	if err != nil {
+		reply.Message = err.Error() + "; nothing was sent"
+	} else {
+		reply = replied(carryOut(ctx, s, f, silent))
+	}
+	return printReply(s.out, reply)
+}
+
+func stackStormForm(args []string) (form, error) {
+	f := form{members: map[string]json.RawMessage{}}
+	var words []string
+	given := map[string]string{}
+	for _, arg := range args {
+		name, value, valued := strings.Cut(strings.TrimPrefix(arg, "--"), "=")
+		switch {
+		case !strings.HasPrefix(arg, "--"):
+			words = append(words, arg)
+			continue
+		case !valued:
+			return f, fmt.Errorf("--%s has no value", name)
+		}
+		if _, again := given[name]; again {
+			return f, fmt.Errorf("--%s stands twice", name)
+		}
+		given[name] = value
+	}
+	if len(words) != 1 {
+		return f, fmt.Errorf("%d words stand where the action's own is expected", len(words))
+	}
+	f.config = given["config"]
+	delete(given, "config")
+	var names []string
+	t, isTask := task.Lookup(words[0])
+	switch {
+	case isTask:
+		f.kind, f.params = shared.TypeRespond, map[string]json.RawMessage{}
+		f.members["task"], f.members["actor"] = asText(t.Name), asText("StackStorm")
+		for _, p := range paramsOf(t) {
+			names = append(names, p.name)
+		}
+	case words[0] == shared.TypeCheck || words[0] == shared.TypeStatus:
+		f.kind = words[0]
+	default:
+		return f, fmt.Errorf("%q is no action of this pack", words[0])
+	}
+	if whole, ok := given["params"]; ok {
+		f.params, f.members["params"] = nil, asText(whole)
+		delete(given, "params")
+	}
+	for name, value := range given {
+		switch {
+		case f.params == nil && slices.Contains(names, name):
+			return f, fmt.Errorf("--params and --%s exclude each other", name)
+		case isTask && slices.Contains(names, name) && name == t.LoadMember():
+			text, err := load(t, value)
+			if err != nil {
+				return f, fmt.Errorf("--%s: %w", name, err)
+			}
+			f.params[name] = asText(text)
+		case slices.Contains(names, name):
+			f.params[name] = asText(value)
+		default:
+			f.members[name] = asText(value)
+		}
+	}
+	return f, nil
+}
