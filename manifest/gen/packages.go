@@ -151,6 +151,7 @@ func words() template.FuncMap {
 		"oneline": func(text string) string {
 			return strings.Join(strings.Fields(text), " ")
 		},
+		"blank":  func(text string) bool { return strings.ContainsAny(text, " \t") },
 		"dashed": func(text string) string { return strings.ReplaceAll(text, " ", "-") },
 		"upper":  func(text string) string { return strings.ToUpper(text[:1]) + text[1:] },
 		"add":    func(a, b int) int { return a + b },
