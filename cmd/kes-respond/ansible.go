@@ -91,6 +91,8 @@ func (m ansibleMode) reply(a formAnswer) ansibleReply {
 		return r
 	}
 	switch a.result.Outcome {
+	case shared.Failed: // by the host, where KSC has stored it
+		r.Changed = a.result.Incident != nil && a.result.DuplicateOf == ""
 	case shared.Submitted, shared.Succeeded, shared.Partial, shared.Pending, shared.Unknown:
 		r.Changed = a.result.DuplicateOf == ""
 	case shared.Planned:

@@ -29,6 +29,7 @@ func dialects() []dialect {
 		{"cortex", []string{"kes-respond-cortex"}, "JOB-DIR", asCortex},
 		{"form", []string{"kes-respond-form"}, "< DOCUMENT", asForm},
 		{"stackstorm", []string{"kes-respond-stackstorm"}, "--NAME=VALUE... TASK", asStackStorm},
+		{"insightconnect", []string{"kes-respond-insightconnect"}, "run", asInsightConnect},
 		{"wazuh", []string{"kes-respond-wazuh"}, "< LINE", asWazuh},
 	}
 }
@@ -38,7 +39,7 @@ func dialects() []dialect {
 func asCommand(s surroundings) *cobra.Command {
 	var lines, names []string
 	for _, d := range dialects() {
-		lines = append(lines, fmt.Sprintf("  %-11s %-20s started as %s", d.platform, d.takes, strings.Join(d.names, ", ")))
+		lines = append(lines, fmt.Sprintf("  %-14s %-20s started as %s", d.platform, d.takes, strings.Join(d.names, ", ")))
 		names = append(names, d.platform)
 	}
 	return &cobra.Command{

@@ -48,15 +48,21 @@ func printReply(out io.Writer, reply formReply) error {
 }
 
 func formFrom(in io.Reader) (form, error) {
-	data, err := io.ReadAll(io.LimitReader(in, shared.MaxRequestBytes+1))
-	if err == nil && len(data) > shared.MaxRequestBytes {
-		err = errors.New("what was handed over is too long")
-	}
+	data, err := document(in)
 	if err != nil {
 		return form{}, err
 	}
 	f, _, err := documentForm(data, "")
 	return f, err
+}
+
+// document reads what a platform hands over, to the end of its input.
+func document(in io.Reader) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(in, shared.MaxRequestBytes+1))
+	if err == nil && len(data) > shared.MaxRequestBytes {
+		err = errors.New("what was handed over is too long")
+	}
+	return data, err
 }
 
 func replied(a formAnswer) formReply {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"slices"
 	"strings"
@@ -21,7 +22,7 @@ const (
 )
 
 // cortexMembers are the items that are members of a request.
-var cortexMembers = []string{"server", "hostLookup", "wait", "timeout", "dryRun", "allowDuplicate", "responseEventIncidentArea"}
+var cortexMembers = []string{"server", "hostLookup", "wait", "timeout", "marker", "dryRun", "allowDuplicate", "responseEventIncidentArea"}
 
 // gathered are values from several places, of which no two may disagree.
 type gathered struct {
@@ -58,11 +59,8 @@ func (j cortexJob) form(cacerts string) (form, error) {
 	case shared.TypeCheck:
 		return form{kind: shared.TypeCheck, members: map[string]json.RawMessage{"server": j.Config["server"], "connection": f.members["connection"]}}, nil
 	case shared.TypeStatus:
-		if err := g.tags(j, func(name string) bool { return name == "incident" }); err != nil {
-			return f, err
-		}
 		f = form{kind: shared.TypeStatus, members: map[string]json.RawMessage{
-			"incident": g.values["incident"], "server": j.Config["server"], "connection": f.members["connection"], "wait": j.Config["wait"], "timeout": j.Config["timeout"],
+			"incident": j.newestIncident(), "server": j.Config["server"], "connection": f.members["connection"], "wait": j.Config["wait"], "timeout": j.Config["timeout"],
 		}}
 		if f.members["incident"] == nil {
 			return f, fmt.Errorf("there is no tag %sincident here, which a responder sets when it has sent something", cortexTag)
@@ -148,24 +146,49 @@ func (j cortexJob) observable(g *gathered, names []string, f *form) error {
 // tags reads the tags of the observable, or else of its case, that are for us:
 // kes:NAME="VALUE".
 func (g *gathered) tags(j cortexJob, ours func(name string) bool) error {
-	all := slices.Clone(j.Data.Tags)
-	if j.Data.Case != nil {
-		all = append(all, j.Data.Case.Tags...)
-	}
-	for _, tag := range all {
-		rest, ok := strings.CutPrefix(tag, cortexTag)
-		name, value, valued := strings.Cut(rest, "=")
-		if !ok || !valued || !ours(name) {
+	for name, value := range j.tags() {
+		if !ours(name) {
 			continue
-		}
-		if len(value) > 1 && value[0] == '"' && value[len(value)-1] == '"' {
-			value = value[1 : len(value)-1]
 		}
 		if err := g.add(name, "a tag", asText(value)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// tags are the names and values of the tags that are for us.
+func (j cortexJob) tags() iter.Seq2[string, string] {
+	all := slices.Clone(j.Data.Tags)
+	if j.Data.Case != nil {
+		all = append(all, j.Data.Case.Tags...)
+	}
+	return func(yield func(string, string) bool) {
+		for _, tag := range all {
+			rest, ok := strings.CutPrefix(tag, cortexTag)
+			name, value, valued := strings.Cut(rest, "=")
+			if len(value) > 1 && value[0] == '"' && value[len(value)-1] == '"' {
+				value = value[1 : len(value)-1]
+			}
+			if ok && valued && !yield(name, value) {
+				return
+			}
+		}
+	}
+}
+
+// newestIncident is that of the last of several responses: KSC counts them up.
+func (j cortexJob) newestIncident() json.RawMessage {
+	var newest string
+	for name, value := range j.tags() {
+		if name == "incident" && (len(value) > len(newest) || len(value) == len(newest) && value > newest) {
+			newest = value
+		}
+	}
+	if newest == "" {
+		return nil
+	}
+	return asText(newest)
 }
 
 // connection is the KSC of the responder's configuration; nil where the

@@ -58,10 +58,28 @@ func documentForm(data []byte, own string) (form, map[string]json.RawMessage, er
 	return f, nil, fmt.Errorf("request must be one of %s, %s, %s", shared.TypeRespond, shared.TypeStatus, shared.TypeCheck)
 }
 
+// take adds what a platform gives by a name: a parameter of the task, or a
+// member of the request, but none of those that the platform's package decides.
+// Nor a connection: what comes this way may stand in a list of processes.
+func (f *form) take(t *task.Task, name string, raw json.RawMessage) error {
+	switch {
+	case f.params != nil && t != nil && slices.ContainsFunc(paramsOf(t), func(p param) bool { return p.name == name }):
+		f.params[name] = raw
+	case slices.Contains([]string{"type", "task", "connection"}, name):
+		return fmt.Errorf("%s cannot be given here", name)
+	default:
+		f.members[name] = raw
+	}
+	return nil
+}
+
 // line is the request that the form means, as a caller of serve would write it.
 func (f form) line() ([]byte, *shared.Error) {
 	out := map[string]json.RawMessage{"type": asText(f.kind)}
 	kinds := requestSchema()
+	if _, given := f.members["type"]; given {
+		return nil, shared.Refuse(shared.Violation{Pointer: shared.Pointer("type"), Message: "is no member of a form, which says \"request\""})
+	}
 	for name, raw := range f.members {
 		if !empty(raw) {
 			out[name] = formValue(kinds.property(name), raw)

@@ -49,6 +49,10 @@ func stackStormForm(args []string) (form, error) {
 	}
 	f.config = given["config"]
 	delete(given, "config")
+	if within, ok := given["within"]; ok { // StackStorm's own timeout never reaches an action
+		given["timeout"] = within
+		delete(given, "within")
+	}
 	var names []string
 	t, isTask := task.Lookup(words[0])
 	switch {
@@ -68,19 +72,18 @@ func stackStormForm(args []string) (form, error) {
 		delete(given, "params")
 	}
 	for name, value := range given {
-		switch {
-		case f.params == nil && slices.Contains(names, name):
+		if f.params == nil && slices.Contains(names, name) {
 			return f, fmt.Errorf("--params and --%s exclude each other", name)
-		case isTask && slices.Contains(names, name) && name == t.LoadMember():
+		}
+		if isTask && name == t.LoadMember() {
 			text, err := load(t, value)
 			if err != nil {
 				return f, fmt.Errorf("--%s: %w", name, err)
 			}
-			f.params[name] = asText(text)
-		case slices.Contains(names, name):
-			f.params[name] = asText(value)
-		default:
-			f.members[name] = asText(value)
+			value = text
+		}
+		if err := f.take(t, name, asText(value)); err != nil {
+			return f, fmt.Errorf("--%w", err)
 		}
 	}
 	return f, nil

@@ -104,10 +104,6 @@ func wazuhForm(line []byte) (form, bool, error) {
 	f.members["task"], f.members["actor"] = asText(t.Name), asText("Wazuh")
 	f.members["targetHost"] = wazuhField(alert, "agent.name")
 	seen := map[string]bool{}
-	params := map[string]bool{}
-	for _, p := range paramsOf(t) {
-		params[p.name] = true
-	}
 	for _, word := range words[1:] {
 		name, value, valued := strings.Cut(word, "=")
 		if !valued || seen[name] {
@@ -120,19 +116,19 @@ func wazuhForm(line []byte) (form, bool, error) {
 				return f, false, fmt.Errorf("the alert has no field %s", field)
 			}
 		}
-		switch {
-		case name == "stateful":
+		if name == "stateful" {
 			stateful = value == "true"
-		case name == t.LoadMember():
+			continue
+		}
+		if name == t.LoadMember() {
 			loaded, err := load(t, value)
 			if err != nil {
 				return f, false, err
 			}
-			f.params[name] = asText(loaded)
-		case params[name]:
-			f.params[name] = raw
-		default:
-			f.members[name] = raw
+			raw = asText(loaded)
+		}
+		if err := f.take(t, name, raw); err != nil {
+			return f, false, err
 		}
 	}
 	switch order.Command {

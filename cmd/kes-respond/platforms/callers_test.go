@@ -19,7 +19,7 @@ import (
 // how each is started.
 var callers = map[string]func(t *testing.T, pkg string) []string{
 	"python": func(t *testing.T, pkg string) []string {
-		return []string{need(t, "python3"), filepath.Join(pkg, "respond.py")}
+		return []string{need(t, "/usr/bin/python3", "python3"), filepath.Join(pkg, "respond.py")}
 	},
 	"node": func(t *testing.T, pkg string) []string {
 		return []string{need(t, "node", "nodejs"), filepath.Join(pkg, "respond.mjs")}

@@ -134,8 +134,8 @@ func TestCortexRunsEveryFlavour(t *testing.T) {
 	assert.Equal(t, true, report["success"], "%v", report)
 	report, _ = s.cortex(t, all["status"], nil, observable("hostname", "PC-12", `kes:incident="1"`))
 	assert.Equal(t, true, report["success"], "%v", report)
-	assert.Equal(t, "pending", report["full"].(map[string]any)["outcome"])
-	assert.Contains(t, text(t, report["operations"]), `"type":"CreateTask"`)
+	assert.Equal(t, "succeeded", report["full"].(map[string]any)["outcome"])
+	assert.Contains(t, text(t, report["operations"]), `=\"succeeded\"`)
 	holdsNoPassword(t, s.state)
 }
 
@@ -190,6 +190,7 @@ func TestCortexSaysWhatIsWrong(t *testing.T) {
 		"unknown host":     {"isolateHost", isolate, observable("hostname", "no-such-host"), "knows no such host"},
 		"empty host":       {"isolateHost", isolate, observable("hostname", ""), "no host is named"},
 		"several in one":   {"isolateHost", isolate, observable("hostname", "PC-12,PC-13"), "knows no such host"},
+		"no such one":      {"status", nil, observable("hostname", "PC-12", `kes:incident="7"`, `kes:incident="10"`), "no incident that this KSC server holds"},
 		"no incident":      {"status", nil, observable("hostname", "PC-12"), "no tag kes:incident"},
 		"half an account":  {"isolateHost", map[string]any{"param_action": 1, "kscUser": nil}, observable("hostname", "PC-12"), "/connection/kscUser"},
 		"a wrong account":  {"isolateHost", map[string]any{"param_action": 1, "kscUser": "stranger"}, observable("hostname", "PC-12"), "password"},

@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -84,7 +85,9 @@ type site struct {
 	dir, pkg                string // of its own; of the package
 	host, port, cert, state string
 	record                  string
-	stop                    func() // ends the emulator
+	stop                    func()                    // ends the emulator
+	spec                    map[string]any            // of the package's own, read once
+	packed                  map[string]map[string]any // the same, of a package of many files
 }
 
 // inventory are hosts with names that are not easy to hand over, and twenty more.
@@ -275,7 +278,7 @@ func (s *site) watched(t *testing.T) (looked func()) {
 			select {
 			case <-stop:
 				return
-			case <-time.After(5 * time.Millisecond):
+			case <-time.After(20 * time.Millisecond):
 			}
 		}
 	}()
@@ -284,6 +287,11 @@ func (s *site) watched(t *testing.T) (looked func()) {
 		<-ended
 		assert.Empty(t, seen, "the password stands in a list of processes")
 	}
+}
+
+// lines are a standard input.
+func lines(all ...string) io.Reader {
+	return strings.NewReader(strings.Join(all, "\n") + "\n")
 }
 
 // text is a value as JSON.

@@ -2,6 +2,7 @@ package platforms
 
 import (
 	"bufio"
+	"encoding/json"
 	"encoding/xml"
 	"os"
 	"os/exec"
@@ -39,6 +40,16 @@ func (s *site) wazuh(t *testing.T, line, answer string) (log string, asked strin
 	log = read(t, logs)
 	assert.NotContains(t, log+asked, password)
 	return log, asked
+}
+
+// wazuhReply is what stands in the log behind the time and the program's name.
+func wazuhReply(t *testing.T, log string) map[string]any {
+	t.Helper()
+	_, reply, ok := strings.Cut(log, "kes-respond-wazuh: ")
+	require.True(t, ok, log)
+	var r map[string]any
+	require.NoError(t, json.Unmarshal([]byte(reply), &r), log)
+	return r
 }
 
 func wazuhLine(t *testing.T, command string, extra ...string) string {
@@ -135,7 +146,8 @@ func TestWazuhSaysWhatIsWrong(t *testing.T) {
 		wazuhLine(t, "delete", "isolateHost", "action=9"):                                         "/params/action",
 		wazuhLine(t, "add", "isolateHost", "action=1", "targetHost=no-such-host"):                 "knows no such host",
 		wazuhLine(t, "add", "iocScan", "ioc=/nosuch"):                                             "nosuch",
-		wazuhLine(t, "add", "isolateHost", "action=1", "connection=x"):                            "/connection",
+		wazuhLine(t, "add", "isolateHost", "action=1", "connection=x"):                            "connection cannot be given here",
+		wazuhLine(t, "add", "isolateHost", "action=1", "task=deleteFile"):                         "task cannot be given here",
 		strings.Replace(wazuhLine(t, "add", "isolateHost", "action=1"), "PC-12", "<no value>", 1): "no such field",
 	} {
 		log, _ := s.wazuh(t, line, "")

@@ -28,10 +28,17 @@ func dashed(name, dash string) string {
 // yamlAsJSON reads YAML with the parser that the platform's own tools use.
 func yamlAsJSON(t *testing.T, path string) map[string]any {
 	t.Helper()
-	out, err := exec.Command(debianPython(t, "yaml"), "-c", "import json,sys,yaml; json.dump(yaml.safe_load(open(sys.argv[1])), sys.stdout)", path).Output()
-	require.NoError(t, err, path)
-	var v map[string]any
+	return yamlsAsJSON(t, path)[0]
+}
+
+// yamlsAsJSON reads several in one go.
+func yamlsAsJSON(t *testing.T, paths ...string) []map[string]any {
+	t.Helper()
+	out, err := exec.Command(debianPython(t, "yaml"), append([]string{"-c", "import json,sys,yaml; json.dump([yaml.safe_load(open(f)) for f in sys.argv[1:]], sys.stdout)"}, paths...)...).Output()
+	require.NoError(t, err, "%v", paths)
+	var v []map[string]any
 	require.NoError(t, json.Unmarshal(out, &v))
+	require.Len(t, v, len(paths))
 	return v
 }
 
@@ -78,13 +85,16 @@ func (s *site) xsoar(t *testing.T, command string, params, args map[string]any) 
 	maps.Copy(all, params)
 	stubs, err := filepath.Abs("testdata/xsoar")
 	require.NoError(t, err)
-	cmd := exec.Command(need(t, "python3"), "-B", filepath.Join(s.pkg, "Integrations/KESRespond/KESRespond.py"))
+	cmd := exec.Command(need(t, "/usr/bin/python3", "python3"), "-B", filepath.Join(s.pkg, "Integrations/KESRespond/KESRespond.py"))
 	cmd.Env = append(s.environment(), "PYTHONPATH="+stubs)
 	cmd.Stdin = strings.NewReader(text(t, map[string]any{"command": command, "params": all, "args": args}))
 	a := run(t, cmd)
 	require.Equal(t, 0, a.code, a.stderr)
-	var answer map[string]any
-	require.NoError(t, json.Unmarshal([]byte(a.out), &answer), a.out)
+	answer := map[string]any{} // results, and an error after them
+	for line := range strings.Lines(a.out) {
+		require.NoError(t, json.Unmarshal([]byte(line), &answer), a.out)
+	}
+	require.NotEmpty(t, answer, a.stderr)
 	return answer
 }
 
@@ -115,12 +125,26 @@ func TestXSOARRunsEveryCommand(t *testing.T) {
 		map[string]any{"enabled": "true", "path": "", "recursive": "false", "type": "14"}, map[string]any{"enabled": true, "path": `C:\x`, "recursive": true, "type": 22},
 	})})
 	assert.Contains(t, scan["text"], "submitted", "%v", scan)
+	holdsNoPassword(t, s.state)
+}
+
+// TestXSOARPollsUntilTheEndIsKnown: what is not known is asked again, and is an
+// error when the time is up.
+func TestXSOARPollsUntilTheEndIsKnown(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "xsoar", "--task-outcome", "never")
+	sent := s.xsoar(t, "kes-isolate-host", nil, map[string]any{"targetHost": "PC-12", "action": "1"})
+	require.Contains(t, sent["text"], "submitted", "%v", sent)
 	st := s.xsoar(t, "kes-request-status", nil, map[string]any{"incident": "1", "interval_in_seconds": "30", "timeout_in_seconds": "100"})
 	assert.Contains(t, st["text"], "pending")
+	assert.Nil(t, st["error"])
 	assert.Equal(t, map[string]any{"incident": "1", "interval_in_seconds": float64(30), "timeout_in_seconds": float64(70)}, st["scheduled"].(map[string]any)["args"])
+	st = s.xsoar(t, "kes-request-status", nil, st["scheduled"].(map[string]any)["args"].(map[string]any))
+	assert.NotNil(t, st["scheduled"])
 	st = s.xsoar(t, "kes-request-status", nil, map[string]any{"incident": "1", "interval_in_seconds": "30", "timeout_in_seconds": "20"})
 	assert.Nil(t, st["scheduled"], "the time is up")
-	holdsNoPassword(t, s.state)
+	assert.Contains(t, st["error"], "pending")
+	assert.Contains(t, text(t, st["outputs"]), `"Outcome":"pending"`)
 }
 
 func TestXSOARHearsWhatIsWrong(t *testing.T) {

@@ -18,7 +18,7 @@ TASKS = {
     "kes-start-process": ("startProcess", ["executablePath", "arguments", "workingFolder"]),
     "kes-terminate-process": ("terminateProcess", ["md5hash", "sha256hash", "path", "caseSensitive"]),
 }
-MEMBERS = ["hostLookup", "idempotencyKey", "allowDuplicate", "reason", "timeout"]
+MEMBERS = ["hostLookup", "idempotencyKey", "allowDuplicate", "marker", "reason", "timeout"]
 PROGRAM_TIME = 900  # the program ends by itself long before
 
 
@@ -50,7 +50,8 @@ def context(reply):
     result = reply.get("result") or {}
     incident = result.get("incident") or {}
     found = {"ID": reply.get("id"), "Task": result.get("task"), "Outcome": reply.get("outcome"), "Message": reply.get("message"),
-             "Code": (result.get("error") or {}).get("code"), "Incident": incident.get("id"), "DuplicateOf": result.get("duplicateOf")}
+             "Code": (result.get("error") or {}).get("code"), "Incident": incident.get("id"), "DuplicateOf": result.get("duplicateOf"),
+             "ConsoleTask": (result.get("consoleTask") or {}).get("state")}
     host = result.get("host") or {}
     endpoint = {"ID": host.get("id"), "Hostname": host.get("name"), "Vendor": "Kaspersky"} if host else None
     return {name: value for name, value in found.items() if value}, endpoint
@@ -89,27 +90,31 @@ def respond(command, args, params):
 
 
 def status(args, params):
-    """Looks once; while the end is not known XSOAR is asked to run it again."""
+    """Looks once. While the end is not known XSOAR is asked to run it again; when
+    the time is up, or the end is not that the host has done it, that is an error."""
     reply = ask(params, {"request": "status", "incident": args.get("incident")})
+    outcome, message = reply.get("outcome"), reply.get("message")
+    if outcome not in ("pending", "succeeded", "partial", "failed"):
+        raise DemistoException(message)
     request, _ = context(reply)
     request["Incident"] = args.get("incident")
-    if reply.get("outcome") not in ("pending", "succeeded", "partial", "failed", "submitted"):
-        raise DemistoException(reply.get("message"))
     results = CommandResults(
-        readable_output="%s: %s" % (reply.get("outcome"), reply.get("message")),
+        readable_output="%s: %s" % (outcome, message),
         outputs={"KES.Request(val.Incident && val.Incident == obj.Incident)": request},
         raw_response=reply,
     )
-    if reply["outcome"] == "pending":
+    error = None if outcome == "succeeded" else "%s: %s" % (outcome, message)
+    if outcome == "pending" and request.get("Code") != "task_ambiguous":  # to ask again would tell no more of that
         interval = arg_to_number(args.get("interval_in_seconds")) or 30
         left = arg_to_number(args.get("timeout_in_seconds")) or 1800
         if left > interval:
             ScheduledCommand.raise_error_if_not_supported()
+            error = None
             results.scheduled_command = ScheduledCommand(
                 command="kes-request-status", next_run_in_seconds=interval,
                 args={"incident": args.get("incident"), "interval_in_seconds": interval, "timeout_in_seconds": left - interval},
                 timeout_in_seconds=left)
-    return results
+    return results, error
 
 
 def main():
@@ -123,7 +128,10 @@ def main():
                 raise DemistoException(reply.get("message"))
             return_results("ok")
         elif command == "kes-request-status":
-            return_results(status(demisto.args(), params))
+            results, error = status(demisto.args(), params)
+            return_results(results)
+            if error:
+                return_error(error)
         elif command in TASKS:
             return_results(respond(command, demisto.args(), params))
         else:
