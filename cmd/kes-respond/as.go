@@ -29,6 +29,7 @@ func dialects() []dialect {
 		{"cortex", []string{"kes-respond-cortex"}, "JOB-DIR", asCortex},
 		{"form", []string{"kes-respond-form"}, "< DOCUMENT", asForm},
 		{"stackstorm", []string{"kes-respond-stackstorm"}, "--NAME=VALUE... TASK", asStackStorm},
+		{"splunk", []string{"kes-respond-splunk"}, "--execute TASK", asSplunk},
 		{"insightconnect", []string{"kes-respond-insightconnect"}, "run", asInsightConnect},
 		{"wazuh", []string{"kes-respond-wazuh"}, "< LINE", asWazuh},
 	}

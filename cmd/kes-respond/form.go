@@ -22,7 +22,7 @@ import (
 type form struct {
 	kind    string                     // a type of the contract: respond, status, check
 	members map[string]json.RawMessage // of the request, by the contract's names
-	params  map[string]json.RawMessage // of the task, one by one; nil where members has params
+	params  map[string]json.RawMessage // of the task, one by one, where members has no params
 	config  string                     // the configuration file; "" for the usual one
 }
 
@@ -94,8 +94,12 @@ func (f form) line() ([]byte, *shared.Error) {
 		out["incident"] = jsonObject(map[string]json.RawMessage{"id": formValue(schema{Type: "string"}, incident)})
 	}
 	var name string
-	if f.params != nil {
+	switch {
+	case f.params == nil:
+	case out["params"] == nil:
 		out["params"] = jsonObject(f.params)
+	case len(f.params) > 0:
+		return nil, shared.Refuse(shared.Violation{Pointer: shared.Pointer("params"), Message: "and a parameter by its own name exclude each other"})
 	}
 	if params, ok := out["params"]; ok && json.Unmarshal(out["task"], &name) == nil {
 		if t, known := task.Lookup(name); known {

@@ -38,7 +38,7 @@ func (c serverFile) secret(ctx context.Context, getenv func(string) string, serv
 		data, err := readTrusted(c.PasswordFile, readableByOthers)
 		return passwordIn("kscPasswordFile", data, err)
 	case len(c.PasswordCommand) > 0:
-		data, err := printedBy(ctx, c.PasswordCommand)
+		data, err := printedBy(ctx, c.PasswordCommand, nil)
 		return passwordIn("kscPasswordCommand", data, err)
 	}
 	if folder := getenv("CREDENTIALS_DIRECTORY"); folder != "" {
@@ -114,12 +114,12 @@ func checkPassword(from, password string) error {
 
 // printedBy runs a helper, without a shell, and returns what it prints. What
 // it says on standard error may hold anything, so nobody hears it.
-func printedBy(ctx context.Context, argv []string) ([]byte, error) {
+func printedBy(ctx context.Context, argv []string, in io.Reader) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, helperBound)
 	defer cancel()
 	var out printed
 	c := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	c.Stdout = &out
+	c.Stdin, c.Stdout = in, &out
 	c.WaitDelay = time.Second // a grandchild may hold the pipe
 	err := c.Run()
 	var path *fs.PathError

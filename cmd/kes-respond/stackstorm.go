@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/kes-respond/kes-respond/plugin/task"
@@ -53,28 +52,17 @@ func stackStormForm(args []string) (form, error) {
 		given["timeout"] = within
 		delete(given, "within")
 	}
-	var names []string
 	t, isTask := task.Lookup(words[0])
 	switch {
 	case isTask:
 		f.kind, f.params = shared.TypeRespond, map[string]json.RawMessage{}
 		f.members["task"], f.members["actor"] = asText(t.Name), asText("StackStorm")
-		for _, p := range paramsOf(t) {
-			names = append(names, p.name)
-		}
 	case words[0] == shared.TypeCheck || words[0] == shared.TypeStatus:
 		f.kind = words[0]
 	default:
 		return f, fmt.Errorf("%q is no action of this pack", words[0])
 	}
-	if whole, ok := given["params"]; ok {
-		f.params, f.members["params"] = nil, asText(whole)
-		delete(given, "params")
-	}
 	for name, value := range given {
-		if f.params == nil && slices.Contains(names, name) {
-			return f, fmt.Errorf("--params and --%s exclude each other", name)
-		}
 		if isTask && name == t.LoadMember() {
 			text, err := load(t, value)
 			if err != nil {

@@ -74,6 +74,11 @@ var waiters = map[string]func(t *testing.T, s *site, host, timeout string) (outc
 		assert.Equal(t, true, r["changed"])
 		return r["outcome"].(string), r["failed"] != true
 	},
+	"splunk": func(t *testing.T, s *site, host, timeout string) (string, bool) {
+		s.splunkHome(t)
+		reply, a := s.splunk(t, "kes_isolateHost", map[string]any{"action": "1", "dryRun": "false", "wait": "done", "timeout": timeout}, map[string]any{"host": host})
+		return reply["outcome"].(string), a.code == 0
+	},
 	"wazuh": func(t *testing.T, s *site, host, timeout string) (string, bool) {
 		s.configured(t)
 		log, _ := s.wazuh(t, wazuhLine(t, "add", "isolateHost", "action=1", "targetHost="+host, "wait=done", "timeout="+timeout), "")
