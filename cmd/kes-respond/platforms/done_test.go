@@ -79,6 +79,10 @@ var waiters = map[string]func(t *testing.T, s *site, host, timeout string) (outc
 		reply, a := s.splunk(t, "kes_isolateHost", map[string]any{"action": "1", "dryRun": "false", "wait": "done", "timeout": timeout}, map[string]any{"host": host})
 		return reply["outcome"].(string), a.code == 0
 	},
+	"splunk-soar": func(t *testing.T, s *site, host, timeout string) (string, bool) {
+		outcome, _, good := soarResult(t, s.soar(t, "isolateHost", nil, map[string]any{"targetHost": host, "action": "1", "wait": "done", "timeout": timeout}))
+		return outcome.(string), good
+	},
 	"wazuh": func(t *testing.T, s *site, host, timeout string) (string, bool) {
 		s.configured(t)
 		log, _ := s.wazuh(t, wazuhLine(t, "add", "isolateHost", "action=1", "targetHost="+host, "wait=done", "timeout="+timeout), "")
