@@ -1,6 +1,7 @@
 package platforms
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -60,7 +61,7 @@ func (s *site) collection(t *testing.T) ansible {
 }
 
 // play runs a playbook and gives what its tasks registered, by the names of
-// their files.
+// their files, or of the items of a loop.
 func (a ansible) play(t *testing.T, book string, args ...string) (answer, map[string]map[string]any) {
 	t.Helper()
 	out := filepath.Join(a.dir, "out")
@@ -85,8 +86,18 @@ func (a ansible) play(t *testing.T, book string, args ...string) (answer, map[st
 	files, err := os.ReadDir(out)
 	require.NoError(t, err)
 	for _, f := range files {
+		text := []byte(read(t, filepath.Join(out, f.Name())))
+		if f.Name() == "results" { // of a loop
+			var all []map[string]any
+			require.NoError(t, json.Unmarshal(text, &all))
+			for _, r := range all {
+				item := r["item"].(map[string]any)
+				got[fmt.Sprint(cmp.Or(item["name"], item["key"]))] = r
+			}
+			continue
+		}
 		var r map[string]any
-		require.NoError(t, json.Unmarshal([]byte(read(t, filepath.Join(out, f.Name()))), &r), f.Name())
+		require.NoError(t, json.Unmarshal(text, &r), f.Name())
 		got[f.Name()] = r
 	}
 	return said, got
@@ -106,16 +117,14 @@ const every = `- hosts: PC-12
       loop_control: {label: "{{ item.key }}"}
       register: r
       no_log: "{{ hidden | default(false) | bool }}"
-    - ansible.builtin.copy:
-        content: "{{ item | to_json }}"
-        dest: "{{ out }}/{{ item.result.task }}"
-      loop: "{{ r.results }}"
-      loop_control: {label: "{{ item.result.task }}"}
+    - ansible.builtin.copy: {content: "{{ r.results | to_json }}", dest: "{{ out }}/results"}
       check_mode: false
+      no_log: true
       delegate_to: localhost
 `
 
 func TestAnsibleRunsEveryTask(t *testing.T) {
+	t.Parallel()
 	a := newAnsible(t)
 	said, got := a.play(t, every, "--check", "--diff", "-vvv")
 	require.Equal(t, 0, said.code, said.out+said.stderr)
@@ -152,6 +161,7 @@ func TestAnsibleRunsEveryTask(t *testing.T) {
 // TestAnsibleRunsItsOwnPlaybookOverSeveralHosts: one of the hosts is not there,
 // and the others are done all the same.
 func TestAnsibleRunsItsOwnPlaybookOverSeveralHosts(t *testing.T) {
+	t.Parallel()
 	a := newAnsible(t)
 	said, _ := a.play(t, "kes_respond.edr.respond", "-e", "task=isolateHost", "-e", `{"params":{"action":"1"}}`, "-e", "case=INC-7")
 	assert.Equal(t, 2, said.code, "a host failed")
@@ -190,13 +200,12 @@ const wrong = `- hosts: PC-12
       loop_control: {label: "{{ item.name }}"}
       register: r
       ignore_errors: true
-    - ansible.builtin.copy: {content: "{{ item | to_json }}", dest: "{{ out }}/{{ item.item.name }}"}
+    - ansible.builtin.copy: {content: "{{ r.results | to_json }}", dest: "{{ out }}/results"}
       delegate_to: localhost
-      loop: "{{ r.results }}"
-      loop_control: {label: "{{ item.item.name }}"}
 `
 
 func TestAnsibleHearsWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	a := newAnsible(t)
 	forbids := filepath.Join(a.dir, "config.yaml")
 	write(t, forbids, "policy: policy.yaml\n")

@@ -96,6 +96,7 @@ func observable(kind, value string, tags ...string) map[string]any {
 }
 
 func TestCortexRunsEveryFlavour(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "cortex")
 	all := flavours(t, s.pkg)
 	require.Len(t, all, 9+2)
@@ -142,6 +143,7 @@ func TestCortexRunsEveryFlavour(t *testing.T) {
 // TestCortexTakesWhatTheObservableSays: hosts, addresses, files and hashes, from
 // the observable and from tags.
 func TestCortexTakesWhatTheObservableSays(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "cortex")
 	all := flavours(t, s.pkg)
 	md5, sha := strings.Repeat("ab", 16), strings.Repeat("cd", 32)
@@ -171,6 +173,7 @@ func TestCortexTakesWhatTheObservableSays(t *testing.T) {
 }
 
 func TestCortexSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "cortex")
 	all := flavours(t, s.pkg)
 	isolate := map[string]any{"param_action": 1}
@@ -206,6 +209,33 @@ func TestCortexSaysWhatIsWrong(t *testing.T) {
 	assert.Empty(t, s.incidents(t))
 	report, _ := s.cortex(t, all["isolateHost"], map[string]any{"param_action": 1, "max_tlp": "3"}, merge(observable("hostname", "PC-12"), "tlp", 3))
 	assert.Equal(t, true, report["success"], "the administrator allows it: %v", report)
+	for name, c := range map[string]struct {
+		config   map[string]any
+		tlp, pap any
+		says     string // where it is refused
+	}{
+		"amber, as it is set":     {nil, 2, 2, ""},
+		"nothing marked":          {nil, nil, nil, ""},
+		"stricter than red":       {nil, 4, 2, "TLP is 4"},
+		"bounds taken out":        {map[string]any{"max_tlp": nil, "check_tlp": nil}, 3, 2, "TLP is 3"},
+		"bounds left empty":       {map[string]any{"max_pap": "", "check_pap": ""}, 2, 3, "PAP is 3"},
+		"a check switched off":    {map[string]any{"check_tlp": "false"}, 4, 2, ""},
+		"only one of them":        {map[string]any{"check_tlp": false}, 4, 3, "PAP is 3"},
+		"white alone":             {map[string]any{"max_tlp": 0}, 1, 0, "TLP is 1"},
+		"a bound that is none":    {map[string]any{"max_tlp": "amber"}, 1, 0, "max_tlp must be a number"},
+		"a check that is none":    {map[string]any{"check_pap": "maybe"}, 1, 0, "check_pap must be true or false"},
+		"a mark that is none":     {nil, "red", 0, "not one that Cortex writes"},
+		"a mark that is no whole": {nil, 2.5, 0, "not one that Cortex writes"},
+	} {
+		config := map[string]any{"param_action": 1, "dryRun": true}
+		maps.Copy(config, c.config)
+		report, _ := s.cortex(t, all["isolateHost"], config, merge(merge(observable("hostname", "PC-12"), "tlp", c.tlp), "pap", c.pap))
+		assert.Equal(t, c.says == "", report["success"], "%s: %v", name, report)
+		if c.says != "" {
+			assert.Contains(t, report["errorMessage"], c.says, name)
+		}
+	}
+	assert.Len(t, s.incidents(t), 1)
 }
 
 func merge(doc map[string]any, name string, value any) map[string]any {
@@ -216,6 +246,7 @@ func merge(doc map[string]any, name string, value any) map[string]any {
 
 // TestCortexKillsAtItsTimeout: what was on its way is in the ledger.
 func TestCortexKillsAtItsTimeout(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "cortex", "--latency", "500ms")
 	dir := filepath.Join(s.dir, "job")
 	config := s.connection()
@@ -234,5 +265,12 @@ func TestCortexKillsAtItsTimeout(t *testing.T) {
 	require.Eventually(t, func() bool { return strings.Contains(journal(), "isolateHost") }, 20*time.Second, 20*time.Millisecond)
 	require.NoError(t, cmd.Process.Kill())
 	cmd.Wait()
-	assert.Contains(t, journal(), "id-of-pc-12")
+	var known struct{ ID string }
+	require.NoError(t, json.Unmarshal([]byte(strings.SplitN(journal(), "\n", 2)[0]), &known))
+	cmd = exec.Command(filepath.Join(built, "kes-respond"), "as", "form") // the connection was the job's own
+	cmd.Env, cmd.Stdin = s.environment(), lines(text(t, map[string]any{"request": "status", "target": known.ID, "connection": s.connection()}))
+	var r map[string]any
+	require.NoError(t, json.Unmarshal([]byte(run(t, cmd).out), &r))
+	assert.Equal(t, "isolateHost", r["result"].(map[string]any)["task"], "status finds it: %v", r)
+	assert.NotContains(t, []any{"succeeded", "submitted"}, r["outcome"], "nothing is known yet")
 }

@@ -63,6 +63,7 @@ func (s *site) insightSays(t *testing.T, verb, document string) (map[string]any,
 }
 
 func TestInsightConnectSpecificationIsComplete(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "insightconnect")
 	spec := s.insightSpec(t)
 	for _, name := range []string{"plugin_spec_version", "name", "title", "description", "version", "vendor", "support", "connection", "actions", "types", "version_history", "troubleshooting", "requirements", "supported_versions"} {
@@ -94,6 +95,7 @@ func TestInsightConnectSpecificationIsComplete(t *testing.T) {
 }
 
 func TestInsightConnectRunsEveryAction(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "insightconnect")
 	looked := s.watched(t)
 	tested, _ := s.insight(t, "test", "isolateHost", nil, nil)
@@ -129,6 +131,7 @@ func TestInsightConnectRunsEveryAction(t *testing.T) {
 // TestInsightConnectSamplesAreReadyToRun: info and sample ask for nothing, and a
 // sample is a dry run of its action.
 func TestInsightConnectSamplesAreReadyToRun(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "insightconnect")
 	program := filepath.Join(s.pkg, "kes-respond-insightconnect")
 	assert.Contains(t, run(t, exec.Command(program, "info")).out, "Actions: 9")
@@ -147,6 +150,7 @@ func TestInsightConnectSamplesAreReadyToRun(t *testing.T) {
 }
 
 func TestInsightConnectHearsWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "insightconnect")
 	host := func(host any) map[string]any { return map[string]any{"targetHost": host, "action": 1} }
 	for name, c := range map[string]struct {

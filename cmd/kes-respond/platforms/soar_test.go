@@ -65,6 +65,7 @@ func countsUp(t *testing.T, orders []int, what string) {
 }
 
 func TestSOARAppKeepsTheOfficialSchemaAndRules(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "splunk-soar")
 	conforms(t, "splunk-soar-app-schema.json", santhosh.Draft2020, filepath.Join(s.pkg, "kesrespond.json"))
 	app := s.soarApp(t)
@@ -173,6 +174,7 @@ func soarResult(t *testing.T, answer map[string]any) (summary any, message strin
 }
 
 func TestSOARRunsEveryAction(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "splunk-soar")
 	looked := s.watched(t)
 	tested := s.soar(t, "test_connectivity", nil, map[string]any{})
@@ -221,6 +223,7 @@ func firstFile(t *testing.T, dir string) string {
 }
 
 func TestSOARHearsWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "splunk-soar")
 	isolate := map[string]any{"targetHost": "PC-12", "action": "1"}
 	for name, c := range map[string]struct {

@@ -83,6 +83,7 @@ func (s *site) splunkSays(t *testing.T, args []string, payload string, more ...s
 }
 
 func TestSplunkAppIsComplete(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "splunk")
 	actions := stanzas(t, filepath.Join(s.pkg, "default", "alert_actions.conf"))
 	spec := stanzas(t, filepath.Join(s.pkg, "README", "alert_actions.conf.spec"))
@@ -116,6 +117,7 @@ func TestSplunkAppIsComplete(t *testing.T) {
 }
 
 func TestSplunkRunsEveryAction(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "splunk")
 	s.splunkHome(t)
 	indicators := filepath.Join(s.dir, "i.ioc")
@@ -157,6 +159,7 @@ func TestSplunkRunsEveryAction(t *testing.T) {
 // TestSplunkPasswordComesFromItsStore: or else from where the configuration says,
 // and without any nothing is sent.
 func TestSplunkPasswordComesFromItsStore(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "splunk")
 	s.splunkHome(t)
 	reply, _ := s.splunk(t, "kes_check", nil, nil, "SPLUNK_STORE=empty")
@@ -170,6 +173,7 @@ func TestSplunkPasswordComesFromItsStore(t *testing.T) {
 }
 
 func TestSplunkHearsWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "splunk")
 	s.splunkHome(t)
 	isolate := func(more ...any) map[string]any {

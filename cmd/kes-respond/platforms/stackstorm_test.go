@@ -30,6 +30,7 @@ func draft3(t *testing.T, schema string, doc map[string]any, name string) {
 }
 
 func TestStackStormPackKeepsTheOfficialSchemas(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "stackstorm")
 	pack := yamlAsJSON(t, filepath.Join(s.pkg, "pack.yaml"))
 	for _, name := range []string{"name", "description", "version", "author"} {
@@ -107,6 +108,7 @@ func (s *site) configured(t *testing.T) {
 }
 
 func TestStackStormRunsEveryAction(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "stackstorm")
 	s.configured(t)
 	actions := s.actions(t)
@@ -156,6 +158,7 @@ func given(action map[string]any, name string) map[string]any {
 }
 
 func TestStackStormHearsWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "stackstorm")
 	s.configured(t)
 	isolate := s.actions(t)["isolateHost"]
@@ -167,6 +170,9 @@ func TestStackStormHearsWhatIsWrong(t *testing.T) {
 	}{
 		"no host":    {isolate, map[string]any{"action": 1}, "/targetHost"},
 		"no action":  {isolate, map[string]any{"targetHost": "PC-12"}, "/params/action"},
+		"several":    {isolate, map[string]any{"targetHost": "PC-12,PC-13", "action": 1}, "knows no such host"},
+		"a list":     {isolate, map[string]any{"targetHost": `["PC-12","PC-13"]`, "action": 1}, "knows no such host"},
+		"two lines":  {isolate, map[string]any{"targetHost": "PC-12\nPC-13", "action": 1}, "control character"},
 		"shell":      {isolate, map[string]any{"targetHost": "PC-12'; touch x; '", "action": 1}, "knows no such host"},
 		"a flag":     {isolate, map[string]any{"targetHost": "--dryRun=true", "action": 1}, "knows no such host"},
 		"wrong":      {isolate, map[string]any{"targetHost": "PC-12", "action": 2}, "/params/action"},

@@ -63,6 +63,7 @@ func wazuhLine(t *testing.T, command string, extra ...string) string {
 }
 
 func TestWazuhRunsEveryCommandOfItsConfiguration(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "wazuh")
 	s.configured(t)
 	var conf struct {
@@ -102,6 +103,7 @@ func TestWazuhRunsEveryCommandOfItsConfiguration(t *testing.T) {
 }
 
 func TestWazuhTakesAStatefulResponseBack(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "wazuh")
 	s.configured(t)
 	extra := []string{"isolateHost", "action=1", "stateful=true"}
@@ -129,6 +131,7 @@ func TestWazuhTakesAStatefulResponseBack(t *testing.T) {
 }
 
 func TestWazuhSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "wazuh")
 	s.configured(t)
 	for line, says := range map[string]string{

@@ -43,6 +43,7 @@ func yamlsAsJSON(t *testing.T, paths ...string) []map[string]any {
 }
 
 func TestXSOARIntegrationKeepsTheOfficialSchema(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "xsoar")
 	file := filepath.Join(s.pkg, "Integrations/KESRespond/KESRespond.yml")
 	y := yamlAsJSON(t, file)
@@ -99,6 +100,7 @@ func (s *site) xsoar(t *testing.T, command string, params, args map[string]any) 
 }
 
 func TestXSOARRunsEveryCommand(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "xsoar")
 	looked := s.watched(t)
 	assert.Equal(t, "ok", s.xsoar(t, "test-module", nil, nil)["text"])
@@ -148,6 +150,7 @@ func TestXSOARPollsUntilTheEndIsKnown(t *testing.T) {
 }
 
 func TestXSOARHearsWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "xsoar")
 	several := s.xsoar(t, "kes-isolate-host", nil, map[string]any{"targetHost": "PC-12,no-such-host,PC-13", "action": "1", "idempotencyKey": "alert-1"})
 	assert.Regexp(t, `(?s)PC-12: submitted.*no-such-host: refused.*PC-13: submitted`, several["text"])
