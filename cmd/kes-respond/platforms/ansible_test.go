@@ -190,6 +190,9 @@ const wrong = `- hosts: PC-12
         - {name: missing, args: {task: isolateHost, targetHost: PC-12, params: {}}}
         - {name: nohost, args: {task: isolateHost, targetHost: "", params: {action: 1}}}
         - {name: hosts, args: {task: isolateHost, targetHost: [PC-12, PC-13], params: {action: 1}}}
+        - {name: lines, args: {task: isolateHost, targetHost: "PC-12\nPC-13", params: {action: 1}}}
+        - {name: flag, args: {task: isolateHost, targetHost: "--dryRun", params: {action: 1}}}
+        - {name: othertype, args: {type: shutdown, task: isolateHost, targetHost: PC-12, params: {action: 1}}}
         - {name: unknown, args: {task: isolateHost, targetHost: PC-12, params: {action: 1}, tagretHost: PC-13}}
         - {name: notask, args: {task: isolatehost, targetHost: PC-12, params: {action: 1}}}
         - {name: status, args: {request: status, incident: 1}}
@@ -216,21 +219,24 @@ func TestAnsibleHearsWhatIsWrong(t *testing.T) {
 		failed, changed bool
 		outcome, says   string
 	}{
-		"once":    {false, true, "submitted", ""},
-		"twice":   {false, false, "submitted", "answers for this one"},
-		"equal":   {false, false, "submitted", "answers for this one"},
-		"textual": {false, true, "submitted", ""},
-		"dry":     {false, false, "planned", "nothing was sent"},
-		"missing": {true, false, "refused", "/params/action"},
-		"nohost":  {true, false, "refused", "/targetHost"},
-		"hosts":   {true, false, "refused", "names 2 hosts"},
-		"unknown": {true, false, "refused", "/tagretHost"},
-		"notask":  {true, false, "refused", "is no task"},
-		"status":  {false, false, "succeeded", ""},
-		"check":   {false, false, "", "nothing is in the way"},
-		"policy":  {true, false, "refused", "not in this test"},
-		"broken":  {true, false, "refused", "nosuch"},
-		"nokind":  {true, false, "", "request must be one of"},
+		"once":      {false, true, "submitted", ""},
+		"twice":     {false, false, "submitted", "answers for this one"},
+		"equal":     {false, false, "submitted", "answers for this one"},
+		"textual":   {false, true, "submitted", ""},
+		"dry":       {false, false, "planned", "nothing was sent"},
+		"missing":   {true, false, "refused", "/params/action"},
+		"nohost":    {true, false, "refused", "/targetHost"},
+		"hosts":     {true, false, "refused", "names 2 hosts"},
+		"lines":     {true, false, "refused", "control character"},
+		"flag":      {true, false, "refused", "knows no such host"},
+		"othertype": {true, false, "refused", "/type"},
+		"unknown":   {true, false, "refused", "/tagretHost"},
+		"notask":    {true, false, "refused", "is no task"},
+		"status":    {false, false, "succeeded", ""},
+		"check":     {false, false, "", "nothing is in the way"},
+		"policy":    {true, false, "refused", "not in this test"},
+		"broken":    {true, false, "refused", "nosuch"},
+		"nokind":    {true, false, "", "request must be one of"},
 	} {
 		r := got[name]
 		if !assert.NotNil(t, r, name) {

@@ -187,7 +187,7 @@ func TestKUMALinesSendWhatTheyMeanOrNothing(t *testing.T) {
 	hosts := map[string]string{ // what the event says, and the host that it means; none where nothing may be sent
 		"PC-12": "id-of-pc-12", "pc-13.corp.example": "id-of-pc-13", "PC 14": "id-of-blank", "Бухгалтерия-1": "id-of-cyrillic", "O'Neil": "id-of-quote",
 		"": "", `PC-12" --dryRun "true`: "", `PC-12" --hostLookup never --action "0`: "", "PC-12 --allowDuplicate true": "", "{{.Other}}": "",
-		"PC-12\nPC-13": "", `C:\"`: "", "*": "", "no-such-host": "", "PC-12,PC-13": "", "<no value>": "",
+		"PC-12\nPC-13": "", `C:\"`: "", "*": "", "no-such-host": "", "PC-12,PC-13": "", "<no value>": "", "--dryRun": "", "-h": "", `["PC-12"]`: "", "PC-12\r\n--action 0": "",
 	}
 	sent := map[string]map[string]any{} // by the key of the request
 	n := 0

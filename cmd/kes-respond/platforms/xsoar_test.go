@@ -152,9 +152,10 @@ func TestXSOARPollsUntilTheEndIsKnown(t *testing.T) {
 func TestXSOARHearsWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "xsoar")
-	several := s.xsoar(t, "kes-isolate-host", nil, map[string]any{"targetHost": "PC-12,no-such-host,PC-13", "action": "1", "idempotencyKey": "alert-1"})
+	two := map[string]any{"several": true}
+	several := s.xsoar(t, "kes-isolate-host", two, map[string]any{"targetHost": "PC-12,no-such-host,PC-13", "action": "1", "idempotencyKey": "alert-1"})
 	assert.Regexp(t, `(?s)PC-12: submitted.*no-such-host: refused.*PC-13: submitted`, several["text"])
-	again := s.xsoar(t, "kes-isolate-host", nil, map[string]any{"targetHost": []string{"PC-12", "PC-13"}, "action": "1", "idempotencyKey": "alert-1"})
+	again := s.xsoar(t, "kes-isolate-host", two, map[string]any{"targetHost": []string{"PC-12", "PC-13"}, "action": "1", "idempotencyKey": "alert-1"})
 	assert.Contains(t, text(t, again["outputs"]), `"DuplicateOf":`)
 	assert.Len(t, s.incidents(t), 2)
 	for name, c := range map[string]struct {
@@ -164,6 +165,11 @@ func TestXSOARHearsWhatIsWrong(t *testing.T) {
 		says    string
 	}{
 		"no host":      {"kes-isolate-host", nil, map[string]any{"targetHost": "", "action": "1"}, "names no host"},
+		"two hosts":    {"kes-isolate-host", nil, map[string]any{"targetHost": "PC-12,DC-1", "action": "1"}, "names 2 hosts"},
+		"two, a list":  {"kes-isolate-host", map[string]any{"several": "false"}, map[string]any{"targetHost": []string{"PC-12", "PC-13"}, "action": "1"}, "names 2 hosts"},
+		"a line break": {"kes-isolate-host", nil, map[string]any{"targetHost": "PC-12\nPC-13", "action": "1"}, "control character"},
+		"a flag":       {"kes-isolate-host", nil, map[string]any{"targetHost": "--dryRun", "action": "1"}, "knows no such host"},
+		"a boolean":    {"kes-delete-file", nil, map[string]any{"targetHost": "PC-12", "path": `C:\x`, "searchInSubfolders": "maybe"}, "/params/searchInSubfolders"},
 		"no parameter": {"kes-isolate-host", nil, map[string]any{"targetHost": "PC-12"}, "/params/action"},
 		"empty":        {"kes-isolate-host", nil, map[string]any{"targetHost": "PC-12", "action": ""}, "/params/action"},
 		"unknown":      {"kes-make-coffee", nil, nil, "is no command"},

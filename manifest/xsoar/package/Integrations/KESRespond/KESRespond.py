@@ -62,6 +62,8 @@ def respond(command, args, params):
     hosts = argToList(args.get("targetHost"))
     if not hosts:
         raise DemistoException("targetHost names no host; nothing was sent")
+    if len(hosts) > 1 and params.get("several") not in (True, "true"):
+        raise DemistoException("targetHost names %d hosts, and this instance allows one; nothing was sent" % len(hosts))
     outputs, failed = [], []
     for host in hosts:  # one that fails keeps no other from being done
         document = {"request": "respond", "task": task, "targetHost": host, "actor": "Cortex XSOAR"}
