@@ -37,7 +37,14 @@ func asSplunk(ctx context.Context, s surroundings, args []string) error {
 		reply.Message = err.Error() + "; nothing was sent"
 	} else {
 		app := filepath.Join(filepath.Dir(s.executable), "..", "..")
-		s.getenv = splunkAccount(ctx, s.getenv, app, payload.SessionKey)
+		if password, err := splunkPassword(ctx, s.getenv, app, payload.SessionKey); err != nil {
+			_, err = fmt.Fprintf(s.err, "WARN %s; the configuration has to say where the password is\n", printable(err.Error()))
+			if err != nil {
+				return &exitError{shared.ExitFailed, err}
+			}
+		} else if password != "" {
+			s.getenv = besides(s.getenv, "kscPassword", password)
+		}
 		if own := filepath.Join(app, "local", "kes-respond.yaml"); f.config == "" {
 			if _, err := os.Stat(own); err == nil {
 				f.config = own
@@ -142,24 +149,28 @@ func (p splunkPayload) value(name string, raw json.RawMessage) (json.RawMessage,
 	return value, nil
 }
 
-// splunkAccount adds the password from Splunk's own store, where the package's
-// helper, run by Splunk's own Python, finds it there. The session's key goes to
+// splunkPassword is what Splunk's own store has, asked by the package's helper,
+// which Splunk's own Python runs; "" where it has none. The session's key goes to
 // its standard input, so that no list of processes shows it.
-func splunkAccount(ctx context.Context, getenv func(string) string, app, session string) func(string) string {
+func splunkPassword(ctx context.Context, getenv func(string) string, app, session string) (string, error) {
 	helper := filepath.Join(app, "bin", "kes_password.py")
 	home := getenv("SPLUNK_HOME")
 	if _, err := os.Stat(helper); err != nil || home == "" || session == "" {
-		return getenv
+		return "", nil // tried by hand
 	}
 	said, err := printedBy(ctx, []string{filepath.Join(home, "bin", "splunk"), "cmd", "python3", helper}, strings.NewReader(session+"\n"))
-	password, err := passwordIn("Splunk's store", said, err)
-	if err != nil {
-		return getenv // what the configuration says counts, and without any the refusal says so
+	if err == nil && len(said) == 0 {
+		return "", nil
 	}
-	return func(name string) string {
-		if name == "kscPassword" {
-			return password
+	return passwordIn("Splunk's store", said, err)
+}
+
+// besides is an environment with one more variable.
+func besides(getenv func(string) string, name, value string) func(string) string {
+	return func(asked string) string {
+		if asked == name {
+			return value
 		}
-		return getenv(name)
+		return getenv(asked)
 	}
 }

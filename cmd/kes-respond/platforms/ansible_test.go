@@ -195,7 +195,7 @@ const wrong = `- hosts: PC-12
         - {name: othertype, args: {type: shutdown, task: isolateHost, targetHost: PC-12, params: {action: 1}}}
         - {name: unknown, args: {task: isolateHost, targetHost: PC-12, params: {action: 1}, tagretHost: PC-13}}
         - {name: notask, args: {task: isolatehost, targetHost: PC-12, params: {action: 1}}}
-        - {name: status, args: {request: status, incident: 1}}
+        - {name: status, args: {request: status, incident: 1, wait: done}}
         - {name: check, args: {request: check}}
         - {name: policy, args: {task: isolateHost, targetHost: PC-13, params: {action: 1}, config: "{{ forbids }}"}}
         - {name: broken, args: {task: isolateHost, targetHost: PC-13, params: {action: 1}, config: "/nosuch/config.yaml"}}

@@ -133,7 +133,7 @@ func TestCortexRunsEveryFlavour(t *testing.T) {
 	assert.Len(t, s.incidents(t), 9)
 	report, _ := s.cortex(t, all["check"], nil, map[string]any{"dataType": "thehive:case", "data": map[string]any{"title": "a case"}})
 	assert.Equal(t, true, report["success"], "%v", report)
-	report, _ = s.cortex(t, all["status"], nil, observable("hostname", "PC-12", `kes:incident="1"`))
+	report, _ = s.cortex(t, all["status"], map[string]any{"wait": "done"}, observable("hostname", "PC-12", `kes:incident="1"`))
 	assert.Equal(t, true, report["success"], "%v", report)
 	assert.Equal(t, "succeeded", report["full"].(map[string]any)["outcome"])
 	assert.Contains(t, text(t, report["operations"]), `=\"succeeded\"`)

@@ -74,8 +74,11 @@ func (s *site) splunkSays(t *testing.T, args []string, payload string, more ...s
 	a := run(t, cmd)
 	assert.NotContains(t, a.stderr, "the-key-of-a-session")
 	assert.Empty(t, a.out)
-	require.Equal(t, 1, strings.Count(a.stderr, "\n"), "one line in the log: %s", a.stderr)
-	level, line, _ := strings.Cut(a.stderr, " ")
+	said := strings.Split(strings.TrimSuffix(a.stderr, "\n"), "\n")
+	for _, line := range said[:len(said)-1] {
+		require.Regexp(t, "^WARN ", line)
+	}
+	level, line, _ := strings.Cut(said[len(said)-1], " ")
 	assert.Equal(t, map[bool]string{true: "INFO", false: "ERROR"}[a.code == 0], level)
 	var reply map[string]any
 	require.NoError(t, json.Unmarshal([]byte(line), &reply), a.stderr)
@@ -164,6 +167,9 @@ func TestSplunkPasswordComesFromItsStore(t *testing.T) {
 	s.splunkHome(t)
 	reply, _ := s.splunk(t, "kes_check", nil, nil, "SPLUNK_STORE=empty")
 	assert.Contains(t, reply["message"], "no password")
+	reply, a := s.splunk(t, "kes_check", nil, nil, "SPLUNK_STORE=broken")
+	assert.Contains(t, reply["message"], "no password")
+	assert.Contains(t, a.stderr, "WARN Splunk's store: it ended with exit status 1", "why it was not asked")
 	secret := filepath.Join(s.dir, "secret")
 	require.NoError(t, os.WriteFile(secret, []byte(password+"\n"), 0o600))
 	config := filepath.Join(s.pkg, "local", "kes-respond.yaml")

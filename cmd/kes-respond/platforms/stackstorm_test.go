@@ -145,7 +145,7 @@ func TestStackStormRunsEveryAction(t *testing.T) {
 	}
 	looked()
 	assert.Len(t, s.incidents(t), 9)
-	reply, _ = s.stackStorm(t, actions["status"], map[string]any{"incident": "1"})
+	reply, _ = s.stackStorm(t, actions["status"], map[string]any{"incident": "1", "wait": "done"})
 	assert.Equal(t, "succeeded", reply["outcome"])
 	holdsNoPassword(t, s.state)
 }

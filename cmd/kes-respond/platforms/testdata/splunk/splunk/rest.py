@@ -9,6 +9,8 @@ def simpleRequest(path, sessionKey=None, getargs=None):
     assert getargs["output_mode"] == "json"
     if sessionKey != "the-key-of-a-session":
         raise RuntimeError("not logged in")
+    if os.environ.get("SPLUNK_STORE") == "broken":
+        raise RuntimeError("no capability")
     entries = [{"content": {"realm": "other", "username": "x", "clear_password": "wrong"}}]
     if os.environ.get("SPLUNK_STORE") != "empty":
         entries.append({"content": {"realm": "kes_respond", "username": "edr-operator", "clear_password": os.environ["STORED"]}})
