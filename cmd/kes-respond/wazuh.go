@@ -79,9 +79,9 @@ var errNothingToTakeBack = errors.New("this task leaves nothing that could be ta
 // targetHost=@agent.name. delete and disable order what takes the task back.
 func wazuhForm(line []byte) (form, bool, error) {
 	f := form{kind: shared.TypeRespond, members: map[string]json.RawMessage{}, params: map[string]json.RawMessage{}}
-	var order wazuhOrder
-	if err := json.Unmarshal(line, &order); err != nil {
-		return f, false, errors.New("standard input holds no line that Wazuh writes")
+	order, err := wazuhOrderIn(line)
+	if err != nil {
+		return f, false, err
 	}
 	alert, stateful := order.Parameters.Alert, order.Wazuh.Response.Type == "stateful"
 	words := order.Parameters.Extra
@@ -138,6 +138,23 @@ func wazuhForm(line []byte) (form, bool, error) {
 		return f, false, f.reverse(t)
 	}
 	return f, false, fmt.Errorf("%q is no command of an active response", order.Command)
+}
+
+// wazuhOrderIn takes the members by exactly their names: in 5.x the fields of an
+// event stand beside them, and "Command" would be taken for "command".
+func wazuhOrderIn(line []byte) (wazuhOrder, error) {
+	var order wazuhOrder
+	var members map[string]json.RawMessage
+	err := json.Unmarshal(line, &members)
+	for name, to := range map[string]any{"command": &order.Command, "parameters": &order.Parameters, "wazuh": &order.Wazuh} {
+		if raw, ok := members[name]; ok && err == nil {
+			err = json.Unmarshal(raw, to)
+		}
+	}
+	if err != nil {
+		return order, errors.New("standard input holds no line that Wazuh writes")
+	}
+	return order, nil
 }
 
 // reverse makes a form the one that takes it back.

@@ -118,7 +118,7 @@ func TestWazuhTakesAStatefulResponseBack(t *testing.T) {
 	log, _ = s.wazuh(t, wazuhLine(t, "delete", "deleteFile", `path=c:\x.exe`, "md5hash=", "sha256hash="), "")
 	assert.Empty(t, log, "a deletion cannot be taken back")
 	// 5.x, with its own words.
-	five := `{"wazuh":{"active_response":{"name":"kes","executable":"kes-respond-wazuh","type":"stateful","stateful_timeout":60,"location":"local","extra_arguments":"isolateHost action=1 targetHost=@wazuh.agent.name"},"agent":{"name":"PC-13"}},"command":"enable"}`
+	five := `{"wazuh":{"active_response":{"name":"kes","executable":"kes-respond-wazuh","type":"stateful","stateful_timeout":60,"location":"local","extra_arguments":"isolateHost action=1 targetHost=@wazuh.agent.name"},"agent":{"name":"PC-13"}},"command":"enable","Command":"disable","COMMAND":"disable"}`
 	log, asked = s.wazuh(t, five, `{"version":1,"command":"continue"}`)
 	assert.Contains(t, log, `"outcome":"submitted"`)
 	assert.Contains(t, asked, "PC-13")
