@@ -132,3 +132,28 @@ func TestOnlySucceededIsDone(t *testing.T) {
 		})
 	}
 }
+
+// TestAPolicyForbidsInEveryPackage: what is refused is told as a failure, with the
+// policy's reason, and nothing is sent. (Ansible's and XSOAR's have tests of
+// their own: theirs ask more than once.)
+func TestAPolicyForbidsInEveryPackage(t *testing.T) {
+	t.Parallel()
+	for platform, wait := range waiters {
+		if platform == "ansible" || platform == "xsoar" {
+			continue
+		}
+		t.Run(platform, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, platform)
+			s.forbids(t, "deny: [{name: never, reason: not in this test, effects: [isolates]}]\n")
+			outcome, good := wait(t, s, "PC-12", "60s")
+			assert.False(t, good)
+			if platform == "cortex" {
+				assert.Contains(t, outcome, "not in this test")
+			} else {
+				assert.Equal(t, "refused", outcome)
+			}
+			assert.Empty(t, s.incidents(t))
+		})
+	}
+}

@@ -85,6 +85,7 @@ type site struct {
 	host, port, cert, state string
 	record                  string
 	stop                    func()                    // ends the emulator
+	policy                  string                    // of every configuration; "" for none
 	spec                    map[string]any            // of the package's own, read once
 	packed                  map[string]map[string]any // the same, of a package of many files
 }
@@ -147,7 +148,20 @@ func (s *site) start(t *testing.T, args []string) {
 
 // environment has a ledger of the site's own and no KSC.
 func (s *site) environment() []string {
-	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "LANG=C.UTF-8", "STATE_DIRECTORY=" + s.state}
+	all := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "LANG=C.UTF-8", "STATE_DIRECTORY=" + s.state}
+	if s.policy != "" {
+		all = append(all, "KES_RESPOND_CONFIG="+filepath.Join(s.dir, "policed.yaml"))
+	}
+	return all
+}
+
+// forbids has a policy in every configuration that is written from then on.
+func (s *site) forbids(t *testing.T, rules string) {
+	t.Helper()
+	file := filepath.Join(s.dir, "policy.yaml")
+	write(t, file, rules)
+	s.policy = "policy: " + file + "\n"
+	write(t, filepath.Join(s.dir, "policed.yaml"), s.policy)
 }
 
 // connected has the KSC as well, as the help page names it.

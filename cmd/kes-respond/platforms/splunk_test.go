@@ -44,7 +44,7 @@ func (s *site) splunkHome(t *testing.T) {
 		stubs, "$(cat "+filepath.Join(s.dir, "stored")+")", need(t, "/usr/bin/python3", "python3")))
 	require.NoError(t, os.Chmod(splunk, 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(s.dir, "stored"), []byte(password), 0o600))
-	write(t, filepath.Join(s.pkg, "local", "kes-respond.yaml"), fmt.Sprintf("kscHost: %s\nkscPort: %s\nkscUser: edr-operator\nkscCert: %s\n", s.host, s.port, s.cert))
+	write(t, filepath.Join(s.pkg, "local", "kes-respond.yaml"), fmt.Sprintf("kscHost: %s\nkscPort: %s\nkscUser: edr-operator\nkscCert: %s\n%s", s.host, s.port, s.cert, s.policy))
 }
 
 // splunk plays the part of Splunk: the parameters of the action, over those of

@@ -103,8 +103,8 @@ func (s *site) configured(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "secret"), []byte(password+"\n"), 0o600))
 	cat, err := exec.LookPath("cat")
 	require.NoError(t, err)
-	write(t, filepath.Join(dir, "config.yaml"), fmt.Sprintf("kscHost: %s\nkscPort: %s\nkscUser: edr-operator\nkscCert: %s\nkscPasswordCommand: [%s, %s]\n",
-		s.host, s.port, s.cert, cat, filepath.Join(dir, "secret")))
+	write(t, filepath.Join(dir, "config.yaml"), fmt.Sprintf("kscHost: %s\nkscPort: %s\nkscUser: edr-operator\nkscCert: %s\nkscPasswordCommand: [%s, %s]\n%s",
+		s.host, s.port, s.cert, cat, filepath.Join(dir, "secret"), s.policy))
 }
 
 func TestStackStormRunsEveryAction(t *testing.T) {

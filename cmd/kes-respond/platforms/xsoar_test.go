@@ -149,6 +149,15 @@ func TestXSOARPollsUntilTheEndIsKnown(t *testing.T) {
 	assert.Contains(t, text(t, st["outputs"]), `"Outcome":"pending"`)
 }
 
+func TestXSOARHearsOfAPolicy(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "xsoar")
+	s.forbids(t, "deny: [{name: never, reason: not in this test, effects: [isolates]}]\n")
+	a := s.xsoar(t, "kes-isolate-host", nil, map[string]any{"targetHost": "PC-12", "action": "1"})
+	assert.Contains(t, a["error"], "not in this test")
+	assert.Empty(t, s.incidents(t))
+}
+
 func TestXSOARHearsWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "xsoar")
