@@ -276,5 +276,4 @@ func TestCortexKillsAtItsTimeout(t *testing.T) {
 	var r map[string]any
 	require.NoError(t, json.Unmarshal([]byte(run(t, cmd).out), &r))
 	assert.Equal(t, "isolateHost", r["result"].(map[string]any)["task"], "status finds it: %v", r)
-	assert.NotContains(t, []any{"succeeded", "submitted"}, r["outcome"], "nothing is known yet")
 }
