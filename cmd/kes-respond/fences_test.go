@@ -41,6 +41,7 @@ var mayImport = map[string][]string{
 	"manifest/gen":           {"plugin/task", "shared"},
 	"cmd/ksc-emulator":       {"plugin/ksc/ksctest"},
 	"cmd/demo-host":          {"shared", "shared/rpc"},
+	"cmd/kes-respond-mcp":    {"shared", "shared/jsonl", "manifest"},
 	"cmd/kes-respond":        {"shared", "shared/jsonl", "shared/rpc", "manifest", "plugin", "plugin/task", "plugin/ksc", "plugin/guard", "plugin/journal"},
 }
 
@@ -80,6 +81,9 @@ func TestImportsKeepTheTable(t *testing.T) {
 			}
 			if strings.Contains(path, "invopop/jsonschema") {
 				assert.Equal(t, "manifest/gen", s.pkg, "%s: only the generator reflects schemas", s.path)
+			}
+			if strings.Contains(path, "modelcontextprotocol") {
+				assert.Equal(t, "cmd/kes-respond-mcp", s.pkg, "%s: the one-shot start does not pay for MCP", s.path)
 			}
 			if s.pkg == "shared" || s.pkg == "shared/jsonl" {
 				assert.True(t, strings.HasPrefix(path, module) || !strings.Contains(path, "."), "%s: %s rests on the standard library", s.path, path)
