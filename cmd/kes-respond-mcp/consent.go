@@ -150,8 +150,6 @@ func describe(t task, r shared.Request, result shared.Result) string {
 	}
 	if result.Undo != nil {
 		line("It can be taken back: %s %s", result.Undo.Task, shownJSON(result.Undo.Params))
-	} else {
-		line("It cannot be taken back.")
 	}
 	b.WriteString("Nothing has been sent. What stands in quotes was written by the model or comes from KSC.")
 	return b.String()
