@@ -15,8 +15,16 @@ import (
 // thing: that somebody has agreed.
 type desk struct {
 	ask     func(context.Context) (shared.Responder, *shared.Error)
-	confirm bool // before a task changes a host
+	confirm bool            // before a task changes a host
+	staying context.Context // ends when this server leaves, and its calls with it
 	plans   plans
+}
+
+// attend gives a call the context it runs in.
+func (d *desk) attend(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(d.staying, cancel)
+	return ctx, func() { stop(); cancel() }
 }
 
 // call is one call of a task's tool.
@@ -30,6 +38,8 @@ type call struct {
 }
 
 func (d *desk) task(ctx context.Context, r *mcp.CallToolRequest, t task) *mcp.CallToolResult {
+	ctx, over := d.attend(ctx)
+	defer over()
 	c := call{CallToolRequest: r, task: t, request: shared.Request{Type: shared.TypeRespond, Task: t.Name}}
 	refusal := c.read(d.confirm)
 	c.request.ID = shared.NewID()
@@ -112,11 +122,11 @@ func actorOf(client *mcp.Implementation) string {
 		name = strings.TrimSpace(client.Name + " " + client.Version)
 	}
 	name = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) || r == unicode.ReplacementChar {
-			return -1
+		if unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune(" .,:;/_+-()@", r) {
+			return r
 		}
-		return r
-	}, strings.ToValidUTF8("MCP: "+strings.ReplaceAll(name, "{{", "{"), ""))
+		return -1 // braces of templates, what is not to be seen, and what was lost
+	}, "MCP: "+strings.ToValidUTF8(name, ""))
 	if runes := []rune(name); len(runes) > 200 {
 		name = string(runes[:200])
 	}
@@ -124,6 +134,8 @@ func actorOf(client *mcp.Implementation) string {
 }
 
 func (d *desk) status(ctx context.Context, r *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	ctx, over := d.attend(ctx)
+	defer over()
 	id := shared.NewID()
 	refused := func(o shared.Outcome, e *shared.Error) (*mcp.CallToolResult, error) {
 		return answer(id, shared.Result{Outcome: o, Message: e.Message, Error: e}, ""), nil
@@ -150,6 +162,8 @@ func (d *desk) status(ctx context.Context, r *mcp.CallToolRequest) (*mcp.CallToo
 }
 
 func (d *desk) check(ctx context.Context, r *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	ctx, over := d.attend(ctx)
+	defer over()
 	args, refusal := readArguments(r.Params.Arguments, "server")
 	if refusal != nil {
 		return notChecked(refusal), nil

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -31,6 +32,10 @@ const (
 var built string
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil { // they wait more than they work
+		panic(err)
+	}
 	os.Exit(func() int {
 		var err error
 		if built, err = os.MkdirTemp("", "mcp"); err == nil {
@@ -102,6 +107,7 @@ func (w *wire) String() string {
 
 func newScene(t *testing.T, emulator ...string) *scene {
 	t.Helper()
+	t.Parallel() // most of the time is spent on waiting
 	s := &scene{t: t, dir: t.TempDir(), wire: &wire{}}
 	state := filepath.Join(s.dir, "state")
 	require.NoError(t, os.Mkdir(state, 0o700))
@@ -140,6 +146,7 @@ type client struct {
 	*mcp.ClientSession
 	t        *testing.T
 	cmd      *exec.Cmd
+	leaves   func() // closes its streams, whatever runs
 	outputs  map[string]*santhosh.Schema
 	asked    chan *mcp.ElicitParams // what a person was asked
 	progress chan *mcp.ProgressNotificationParams
@@ -173,12 +180,28 @@ func (s *scene) connect(revision string, p person, args ...string) *client {
 			return p(ctx, r)
 		}
 	}
-	var err error
-	transport := &mcp.LoggingTransport{Transport: &mcp.CommandTransport{Command: c.cmd, TerminateDuration: time.Minute}, Writer: s.wire}
+	in, err := c.cmd.StdinPipe()
+	require.NoError(s.t, err)
+	out, err := c.cmd.StdoutPipe()
+	require.NoError(s.t, err)
+	require.NoError(s.t, c.cmd.Start())
+	left := make(chan error, 1)
+	c.leaves = sync.OnceFunc(func() {
+		in.Close()
+		go func() { left <- c.cmd.Wait() }()
+		select {
+		case err := <-left:
+			assert.NoError(s.t, err, "it leaves by itself, and without complaint")
+		case <-time.After(time.Minute):
+			c.cmd.Process.Kill()
+			assert.Fail(s.t, "it does not leave")
+		}
+	})
+	s.t.Cleanup(c.leaves)
+	transport := &mcp.LoggingTransport{Transport: &mcp.IOTransport{Reader: out, Writer: in}, Writer: s.wire}
 	c.ClientSession, err = mcp.NewClient(&mcp.Implementation{Name: "a client", Version: "1.2"}, options).Connect(
 		s.t.Context(), transport, &mcp.ClientSessionOptions{ProtocolVersion: revision})
 	require.NoError(s.t, err)
-	s.t.Cleanup(func() { c.Close() })
 	c.outputs = map[string]*santhosh.Schema{}
 	for tool, err := range c.Tools(s.t.Context(), nil) {
 		require.NoError(s.t, err)

@@ -111,7 +111,9 @@ func serve(ctx context.Context, s surroundings, f flags) (err error) {
 		return err
 	}
 	to := &sibling{program: program, args: serveArgs(f), environ: s.environ, err: s.err}
-	d := &desk{ask: to.responder, confirm: f.confirm == confirmChanges}
+	staying, leave := context.WithCancel(ctx)
+	defer leave()
+	d := &desk{ask: to.responder, confirm: f.confirm == confirmChanges, staying: staying}
 	offered, err := offer(d, f)
 	if err != nil {
 		return err
@@ -130,11 +132,27 @@ func serve(ctx context.Context, s surroundings, f flags) (err error) {
 		defer cancel()
 		err = errors.Join(err, to.close(closing))
 	}()
-	err = server.Run(ctx, &mcp.IOTransport{Reader: s.in, Writer: s.out, MaxLineLength: lineLimit})
+	err = server.Run(ctx, &mcp.IOTransport{Reader: attended{s.in, leave}, Writer: s.out, MaxLineLength: lineLimit})
 	if ctx.Err() != nil || errors.Is(err, io.EOF) {
 		return nil // told to leave, or left by the client
 	}
 	return err
+}
+
+// attended is a client's stream that says when the client has gone. Calls that run
+// then are ended: what was sent is recorded, and what was not is not sent any more.
+type attended struct {
+	io.ReadCloser
+	gone func()
+}
+
+// Read reads on, or tells that there is no more.
+func (a attended) Read(p []byte) (int, error) {
+	n, err := a.ReadCloser.Read(p)
+	if err != nil {
+		a.gone()
+	}
+	return n, err
 }
 
 func serveArgs(f flags) []string {

@@ -103,7 +103,10 @@ func (s *sibling) start(ctx context.Context) (*child, error) {
 	if p.client, err = jsonl.NewClient(greeting, events, requests); err != nil {
 		cmd.Process.Kill() // it has been asked nothing
 		<-p.gone
-		return nil, errors.Join(fmt.Errorf("%s: %w", cmd.ProcessState, err), p.said.complaint())
+		if complaint := p.said.complaint(); complaint != nil {
+			return nil, complaint
+		}
+		return nil, fmt.Errorf("%s: %w", cmd.ProcessState, err)
 	}
 	return p, nil
 }
