@@ -25,6 +25,7 @@ type Package struct {
 type Layout struct {
 	Title   string            `json:"title"`   // for a list of packages
 	Program string            `json:"program"` // where the program goes; empty where it is installed by itself
+	Beside  []string          `json:"beside"`  // further programs of ours that go beside it
 	Names   []string          `json:"names"`   // further names of the program
 	Modes   map[string]string `json:"modes"`   // octal, of files that need another than 0644
 	Sheet   string            `json:"sheet"`   // the file that says what to do next

@@ -18,7 +18,7 @@ func readArguments(raw json.RawMessage, names ...string) (arguments, *shared.Err
 	if len(raw) > shared.MaxRequestBytes {
 		return nil, shared.Refuse(shared.Violation{Message: fmt.Sprintf("has %d bytes; %d are allowed", len(raw), shared.MaxRequestBytes)})
 	}
-	if len(bytes.TrimSpace(raw)) == 0 {
+	if none := bytes.TrimSpace(raw); len(none) == 0 || string(none) == "null" {
 		raw = []byte("{}")
 	}
 	violations, err := shared.CheckJSON(raw)
@@ -26,7 +26,7 @@ func readArguments(raw json.RawMessage, names ...string) (arguments, *shared.Err
 		return nil, shared.Refuse(shared.Violation{Message: err.Error()})
 	}
 	args := arguments{}
-	if err := json.Unmarshal(raw, &args); err != nil || args == nil {
+	if err := json.Unmarshal(raw, &args); err != nil {
 		return nil, shared.Refuse(shared.Violation{Message: "the arguments are no object"})
 	}
 	for name := range args {

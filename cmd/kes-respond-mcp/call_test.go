@@ -28,6 +28,7 @@ func isolate(more args) args {
 
 // asking runs a test in both ways in which a server asks a person.
 func asking(t *testing.T, test func(t *testing.T, revision string)) {
+	t.Parallel()
 	for _, revision := range []string{older, newest} {
 		t.Run(revision, func(t *testing.T) { test(t, revision) })
 	}
@@ -243,6 +244,7 @@ func TestBadArgumentsAreRefusedByName(t *testing.T) {
 	}{
 		{nil, "/targetHost is required"},
 		{args{}, "/params is required"},
+		{json.RawMessage(`null`), "/params is required"},
 		{isolate(args{"params": args{"action": "1"}}), "/params/action"},
 		{isolate(args{"params": args{"action": true}}), "/params/action"},
 		{isolate(args{"params": args{}}), "/params/action"},

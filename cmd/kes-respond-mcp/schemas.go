@@ -23,7 +23,7 @@ type schemas struct {
 // taskMembers are the members of a request that a call may bring. The others are
 // not for a model: which account is used, who asks, and whether what was sent a
 // moment ago is sent once more.
-var taskMembers = [...]string{"targetHost", "server", "hostLookup", "wait", "timeout", "dryRun", "idempotencyKey", "reason", "caseId"}
+var taskMembers = [...]string{"targetHost", "server", "hostLookup", "wait", "timeout", "dryRun", "marker", "idempotencyKey", "reason", "caseId"}
 
 // members that are no members of a request.
 const (

@@ -65,7 +65,7 @@ func TestToolsCanBeListedWhereNothingIsConfigured(t *testing.T) {
 		s := compiled(t, tool.InputSchema)
 		good := map[string]any{"targetHost": "PC-12", "params": params[name], "wait": "done", "timeout": "5m", "dryRun": true, "reason": "why"}
 		assert.NoError(t, s.Validate(again(t, good)), name)
-		for _, extra := range []string{"connection", "actor", "allowDuplicate", "password", "task", "type", "id", "marker", "responseEventIncidentArea"} {
+		for _, extra := range []string{"connection", "actor", "allowDuplicate", "password", "task", "type", "id", "responseEventIncidentArea"} {
 			bad := map[string]any{"targetHost": "PC-12", "params": params[name], extra: "x"}
 			assert.Error(t, s.Validate(again(t, bad)), "%s: %s", name, extra)
 		}

@@ -176,6 +176,9 @@ func writeProgram(p manifest.Package, dir, binary string) error {
 		return errors.New("the system does not say where this program lies: name it with --program")
 	}
 	path := filepath.Join(dir, filepath.FromSlash(p.Program))
+	if len(p.Beside) > 0 {
+		return writePrograms(p, path, binary)
+	}
 	if err := copyProgram(binary, path); err != nil {
 		return err
 	}
@@ -186,6 +189,29 @@ func writeProgram(p manifest.Package, dir, binary string) error {
 		}
 		if err := copyProgram(path, other); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// writePrograms puts the program in with others of ours, which lie beside it. They
+// find each other by their names, so those of Windows keep their ending.
+func writePrograms(p manifest.Package, path, binary string) error {
+	real, err := filepath.EvalSymlinks(binary)
+	if err != nil {
+		return err
+	}
+	ending := ""
+	if strings.EqualFold(filepath.Ext(real), ".exe") {
+		ending = ".exe"
+	}
+	if err := copyProgram(real, path+ending); err != nil {
+		return err
+	}
+	for _, name := range p.Beside {
+		from := filepath.Join(filepath.Dir(real), name+ending)
+		if err := copyProgram(from, filepath.Join(filepath.Dir(path), name+ending)); err != nil {
+			return fmt.Errorf("%s has to lie beside kes-respond: %w", name+ending, err)
 		}
 	}
 	return nil

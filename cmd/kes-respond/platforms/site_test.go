@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 			defer os.RemoveAll(built)
 			err = os.Chmod(built, 0o755) // other users run them as well
 		}
-		for _, name := range []string{"kes-respond", "ksc-emulator"} {
+		for _, name := range []string{"kes-respond", "kes-respond-mcp", "ksc-emulator"} {
 			if err == nil {
 				err = compile(name)
 			}

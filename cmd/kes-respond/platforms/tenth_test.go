@@ -48,7 +48,7 @@ func digests(t *testing.T, dir string) map[string][32]byte {
 // for it in each package that the program then writes.
 func TestATenthTaskIsInEveryPackage(t *testing.T) {
 	tree := t.TempDir()
-	for _, dir := range []string{"shared", "plugin", "manifest", "cmd/kes-respond"} {
+	for _, dir := range []string{"shared", "plugin", "manifest", "cmd/kes-respond", "cmd/kes-respond-mcp"} {
 		require.NoError(t, os.CopyFS(filepath.Join(tree, dir), os.DirFS(filepath.Join(root, dir))))
 	}
 	for _, file := range []string{"go.mod", "go.sum"} {
@@ -71,6 +71,7 @@ func TestATenthTaskIsInEveryPackage(t *testing.T) {
 	}
 	program := filepath.Join(tree, "program")
 	tool("go", "build", "-o", program, "./cmd/kes-respond")
+	tool("go", "build", "-o", filepath.Join(tree, "kes-respond-mcp"), "./cmd/kes-respond-mcp")
 	listed := tool(program, "manifest")
 	require.NotEmpty(t, listed)
 	for line := range strings.Lines(listed) {
