@@ -221,3 +221,41 @@ func TestItIsToldToLeave(t *testing.T) {
 	c.leaves()
 	s.stored()
 }
+
+// Killed without a word, it leaves no kes-respond behind that nobody hears.
+func TestItIsKilled(t *testing.T) {
+	s := newScene(t, "--task-outcome", "never")
+	c := s.connect(newest, agrees)
+	ended := c.waiting(t.Context(), args{"wait": "done"})
+	c.heard("submitted as incident ")
+	left := children(t, c.cmd.Process.Pid)
+	require.Len(t, left, 1)
+	require.NoError(t, c.cmd.Process.Kill())
+	assert.Error(t, <-ended)
+	c.gone()
+	require.Eventually(t, func() bool {
+		_, err := os.Stat(filepath.Join("/proc", strconv.Itoa(left[0])))
+		return os.IsNotExist(err)
+	}, 30*time.Second, 20*time.Millisecond, "kes-respond runs on")
+	s.stored()
+}
+
+// A line that no request can fill ends the session and nothing else.
+func TestALineWithoutEnd(t *testing.T) {
+	s := newScene(t)
+	cmd := s.command()
+	in, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	block := []byte(strings.Repeat("[", 1<<20))
+	for range lineLimit/len(block) + 8 {
+		if _, err = in.Write(block); err != nil {
+			break // it has left already
+		}
+	}
+	assert.Error(t, <-ended, "it says so")
+	in.Close()
+	assert.Empty(t, s.ledger())
+}

@@ -147,6 +147,7 @@ type client struct {
 	t        *testing.T
 	cmd      *exec.Cmd
 	leaves   func() // closes its streams, whatever runs
+	gone     func() // in the place of leaves, for one that was killed
 	outputs  map[string]*santhosh.Schema
 	asked    chan *mcp.ElicitParams // what a person was asked
 	progress chan *mcp.ProgressNotificationParams
@@ -186,7 +187,9 @@ func (s *scene) connect(revision string, p person, args ...string) *client {
 	require.NoError(s.t, err)
 	require.NoError(s.t, c.cmd.Start())
 	left := make(chan error, 1)
-	c.leaves = sync.OnceFunc(func() {
+	var once sync.Once
+	c.gone = func() { once.Do(func() { in.Close(); c.cmd.Wait() }) }
+	leave := func() {
 		in.Close()
 		go func() { left <- c.cmd.Wait() }()
 		select {
@@ -196,7 +199,8 @@ func (s *scene) connect(revision string, p person, args ...string) *client {
 			c.cmd.Process.Kill()
 			assert.Fail(s.t, "it does not leave")
 		}
-	})
+	}
+	c.leaves = func() { once.Do(leave) }
 	s.t.Cleanup(c.leaves)
 	transport := &mcp.LoggingTransport{Transport: &mcp.IOTransport{Reader: out, Writer: in}, Writer: s.wire}
 	c.ClientSession, err = mcp.NewClient(&mcp.Implementation{Name: "a client", Version: "1.2"}, options).Connect(

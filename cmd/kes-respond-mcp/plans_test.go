@@ -105,6 +105,45 @@ func TestWhatWasConfirmedIsWhatIsSent(t *testing.T) {
 	assert.NotEqual(t, ksc.asked[0].ID, shared.ID(""))
 }
 
+// An answer counts for the question that was asked, and for nothing else.
+func TestAnAnswerWithoutAQuestion(t *testing.T) {
+	ksc := &moving{}
+	d := &desk{confirm: true, staying: t.Context(), ask: func(context.Context) (shared.Responder, *shared.Error) { return ksc, nil }}
+	isolating := task{Name: "isolateHost", Effects: []shared.Effect{shared.Isolates}}
+	yes := mcp.InputResponseMap{question: &mcp.ElicitResult{Action: "accept", Content: map[string]any{carryOut: true}}}
+	call := func(arguments, state string, answer mcp.InputResponseMap) *mcp.CallToolResult {
+		p := &mcp.CallToolParamsRaw{Arguments: json.RawMessage(arguments), RequestState: state, InputResponses: answer}
+		p.Meta = mcp.Meta{mcp.MetaKeyProtocolVersion: severalRounds, mcp.MetaKeyClientCapabilities: map[string]any{"elicitation": map[string]any{}}}
+		return d.task(t.Context(), &mcp.CallToolRequest{Params: p}, isolating)
+	}
+	const one, other = `{"targetHost":"PC","params":{"action":1}}`, `{"targetHost":"PC","params":{"action":0}}`
+	asks := func() string {
+		r := call(one, "", nil)
+		require.Contains(t, r.InputRequests, question)
+		return r.RequestState
+	}
+	for name, r := range map[string]*mcp.CallToolResult{
+		"no question":         call(one, "", yes),
+		"an invented one":     call(one, "invented", yes),
+		"another call":        call(other, asks(), yes),
+		"no answer":           call(one, asks(), mcp.InputResponseMap{}),
+		"an answer elsewhere": call(one, asks(), mcp.InputResponseMap{"x": yes[question]}),
+	} {
+		assert.True(t, r.IsError, name)
+		assert.Equal(t, shared.ApprovalRequired, r.StructuredContent.(result).Error.Code, name)
+	}
+	state := asks()
+	assert.False(t, call(one, state, yes).IsError)
+	assert.True(t, call(one, state, yes).IsError, "once")
+	sent := 0
+	for _, r := range ksc.asked {
+		if !r.DryRun {
+			sent++
+		}
+	}
+	assert.Equal(t, 1, sent)
+}
+
 func TestABeatWhereNothingHappens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var heard []string
