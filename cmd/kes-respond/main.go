@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"syscall"
 
+	"golang.org/x/term"
+
 	"github.com/kes-respond/kes-respond/shared/rpc"
 )
 
@@ -31,6 +33,7 @@ type surroundings struct {
 	executable string      // resolved path of the binary; "" where unknown
 	policy     string      // the policy that always counts, where it is there
 	terminal   bool        // out is a terminal
+	person     bool        // in and err are one: somebody can be asked
 	account    func() account
 	pid        int
 	step       func(string) // told of each step of the ledger, see journal.Options; nil outside of tests
@@ -73,7 +76,6 @@ func process() (context.Context, surroundings) {
 	ctx, stop := signal.NotifyContext(context.Background(), ends...)
 	context.AfterFunc(ctx, stop) // whoever asks twice is not made to wait
 	executable, _ := os.Executable()
-	info, err := os.Stdout.Stat()
 	return ctx, surroundings{
 		args: os.Args, in: os.Stdin, out: os.Stdout, err: os.Stderr,
 		getenv: os.Getenv, executable: executable, policy: policyFile, account: whoRuns, pid: os.Getpid(),
@@ -82,6 +84,7 @@ func process() (context.Context, surroundings) {
 			Stdout: &os.Stdout, Stderr: &os.Stderr,
 			Orphaned: orphaned(),
 		},
-		terminal: err == nil && info.Mode()&os.ModeCharDevice != 0,
+		terminal: term.IsTerminal(int(os.Stdout.Fd())),
+		person:   term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stderr.Fd())),
 	}
 }

@@ -31,6 +31,7 @@ type taskFlags struct {
 
 	allowDuplicate *once
 	marker         *once
+	bulk           bulkFlags
 }
 
 // paramFlag is one parameter's flag.
@@ -58,7 +59,8 @@ func taskCommand(s surroundings, t *task.Task) *cobra.Command {
 	})
 	flags := c.Flags()
 	flags.SortFlags = false
-	f.targetHost = stringFlag(flags, "targetHost", "host: its KSC id, or a name to look up (required)")
+	f.targetHost = stringFlag(flags, "targetHost", "host: its KSC id, or a name to look up (required, or --targets)")
+	f.bulk.targets = fileFlag(flags, "targets", "a file of hosts, a host a line or CSV with a column targetHost and columns for parameters; - is standard input")
 	for _, p := range paramsOf(t) {
 		f.members = append(f.members, paramFlag{p, p.flag(flags, t)})
 	}
@@ -77,12 +79,19 @@ func taskCommand(s surroundings, t *task.Task) *cobra.Command {
 	f.texts["actor"] = stringFlag(flags, "actor", "who asks, for the ledger")
 	f.texts["reason"] = stringFlag(flags, "reason", "why, for the ledger")
 	f.texts["caseId"] = stringFlag(flags, "caseId", "for which case, for the ledger")
+	f.bulk.add(flags)
 	f.common.add(flags)
 	f.output = choiceFlag(flags, "output", "form", "json or text (default: text on a terminal)", "json", "text")
 	return c
 }
 
 func (f *taskFlags) run(ctx context.Context, s surroundings) error {
+	if f.bulk.targets.set {
+		return f.runBulk(ctx, s)
+	}
+	if err := f.bulk.alone(); err != nil {
+		return err
+	}
 	line, err := f.request()
 	if err != nil {
 		return err
@@ -104,13 +113,18 @@ func (f *taskFlags) run(ctx context.Context, s surroundings) error {
 // both are checked by the same code.
 func (f *taskFlags) request() ([]byte, error) {
 	if !f.targetHost.set {
-		return nil, usage("%s: --targetHost is required", f.task.Name)
+		return nil, usage("%s: --targetHost is required, or --targets", f.task.Name)
 	}
-	params, err := f.paramsJSON()
+	params, err := f.paramsJSON(f.members)
 	if err != nil {
 		return nil, err
 	}
-	members := map[string]any{"task": f.task.Name, "targetHost": f.targetHost.value, "params": params}
+	return json.Marshal(f.envelope(f.targetHost.value, params))
+}
+
+// envelope is the request for a host by its members.
+func (f *taskFlags) envelope(host string, params json.RawMessage) map[string]any {
+	members := map[string]any{"task": f.task.Name, "targetHost": host, "params": params}
 	for name, o := range f.texts {
 		if o.set {
 			members[name] = o.value
@@ -124,12 +138,13 @@ func (f *taskFlags) request() ([]byte, error) {
 			members[name] = o.value == "true"
 		}
 	}
-	return json.Marshal(members)
+	return members
 }
 
-func (f *taskFlags) paramsJSON() (json.RawMessage, error) {
+// paramsJSON are the parameters as the flags have them, or as --params does.
+func (f *taskFlags) paramsJSON(members []paramFlag) (json.RawMessage, error) {
 	given := map[string]json.RawMessage{}
-	for _, m := range f.members {
+	for _, m := range members {
 		value, err := m.json(f.task)
 		if err != nil {
 			return nil, usage("--%s: %w", m.param.name, err)
@@ -139,7 +154,7 @@ func (f *taskFlags) paramsJSON() (json.RawMessage, error) {
 		}
 	}
 	if f.params.set {
-		for _, m := range f.members {
+		for _, m := range members {
 			if m.value.set {
 				return nil, usage("--params and --%s exclude each other", m.param.name)
 			}

@@ -58,3 +58,7 @@ func (j *Journal) keyed(parts ...string) string {
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
+
+// Digest names a text, the same one always in the same way. Who cannot read the
+// key of this ledger can neither make it nor guess the text by it.
+func (j *Journal) Digest(text string) string { return j.keyed("text", text) }

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/kes-respond/kes-respond/plugin"
+	"github.com/kes-respond/kes-respond/plugin/guard"
+	"github.com/kes-respond/kes-respond/shared"
+)
+
+// bulkFlags are the flags of a task for many hosts.
+type bulkFlags struct {
+	targets, batch, concurrency, outstanding, yes *once
+}
+
+// The bounds of what a bulk does side by side, and what it does without a word.
+const (
+	mostAtOnce   = 256
+	submitAtOnce = 16                // twice the connections to a server: none of them waits for us
+	doneAtOnce   = guard.QuotaPlaces // the quota bounds it before that
+	longestBatch = 64
+)
+
+func (f *bulkFlags) add(flags *pflag.FlagSet) {
+	f.batch = stringFlag(flags, "batch", "with --targets: name of this batch. Run again under it, it sends what it has not sent (default: made of task, parameters and hosts)")
+	f.concurrency = numberFlag(flags, "concurrency", 1, mostAtOnce, fmt.Sprintf("with --targets: requests that run side by side, 1 to %d (default %d; %d to wait for done)", mostAtOnce, submitAtOnce, doneAtOnce))
+	f.outstanding = numberFlag(flags, "outstanding", 0, guard.QuotaPlaces, fmt.Sprintf("with --targets: wait while so many requests to the server are not known to have finished, 1 to %d (default %d); 0 waits for none, and KSC drops tasks", guard.QuotaPlaces, guard.QuotaWarning))
+	f.yes = boolFlag(flags, "yes", "true: with --targets, do not ask before hosts are changed")
+}
+
+// numberFlag is a flag that takes a whole number between two bounds.
+func numberFlag(flags *pflag.FlagSet, name string, least, most int, help string) *once {
+	o := &once{kind: "number", check: func(text string) error {
+		if n, err := strconv.Atoi(text); err != nil || n < least || n > most {
+			return fmt.Errorf("%q is no whole number from %d to %d", text, least, most)
+		}
+		return nil
+	}}
+	flags.Var(o, name, help)
+	return o
+}
+
+// alone refuses for one host what is for many.
+func (f bulkFlags) alone() error {
+	for _, o := range []struct {
+		name string
+		flag *once
+	}{{"batch", f.batch}, {"concurrency", f.concurrency}, {"outstanding", f.outstanding}, {"yes", f.yes}} {
+		if o.flag.set {
+			return usage("--%s needs --targets", o.name)
+		}
+	}
+	return nil
+}
+
+// fits refuses flags that cannot be meant for many hosts.
+func (f *taskFlags) fits() error {
+	switch b := f.bulk; {
+	case f.targetHost.set:
+		return usage("%s: --targets and --targetHost exclude each other", f.task.Name)
+	case b.targets.value == "":
+		return usage("%s: --targets names no file", f.task.Name)
+	case f.texts["idempotencyKey"].set:
+		return usage("%s: one --idempotencyKey cannot stand for many requests; --batch names them all", f.task.Name)
+	case b.batch.set && (b.batch.value == "" || len(b.batch.value) > longestBatch || printable(b.batch.value) != b.batch.value):
+		return usage("%s: --batch must have 1 to %d bytes, and no control characters", f.task.Name, longestBatch)
+	}
+	return nil
+}
+
+// template is the request of all targets, save for what differs.
+func (f *taskFlags) template() (shared.Request, error) {
+	line, err := jsonLine(f.envelope("any", []byte("{}")))
+	if err != nil {
+		return shared.Request{}, err
+	}
+	r, refusal := shared.ParseRequest(line)
+	if refusal == nil {
+		return r, nil
+	}
+	var texts []string
+	for _, v := range refusal.Violations {
+		texts = append(texts, (&output{flags: true}).place(v.Pointer)+" "+v.Message)
+	}
+	return r, &exitError{shared.ExitRefused, fmt.Errorf("%s: %s; nothing was sent", f.task.Name, cmp.Or(strings.Join(texts, "; "), refusal.Message))}
+}
+
+// runBulk sends the task to each host of a file. All of the file is checked before
+// any of it is sent.
+func (f *taskFlags) runBulk(ctx context.Context, s surroundings) error {
+	if err := f.fits(); err != nil {
+		return err
+	}
+	template, err := f.template()
+	if err != nil {
+		return err
+	}
+	name := f.bulk.targets.value
+	data, err := readTargets(s, name)
+	if name == "-" {
+		name = "standard input"
+	}
+	if err != nil {
+		return usage("--targets: %w", err)
+	}
+	sh, err := parseTargets(name, data)
+	if err != nil {
+		return &exitError{shared.ExitRefused, fmt.Errorf("%w; nothing was sent", err)}
+	}
+	all, notes, err := f.targets(sh)
+	if wrong, is := err.(*flaws); is { //nolint:errorlint // it is made right there
+		return &exitError{shared.ExitRefused, wrong}
+	} else if err != nil {
+		return err
+	}
+	first, more := notes.listed()
+	for _, note := range first {
+		fmt.Fprintf(s.err, "kes-respond: %s\n", printable(note))
+	}
+	if more > 0 {
+		fmt.Fprintf(s.err, "kes-respond: and %d more lines that say what others say\n", more)
+	}
+	b := &bulk{flags: f, s: s, template: template, all: all}
+	if b.asks() && f.bulk.yes.value != "true" && !s.answers(f.bulk.targets.value) {
+		return usage("%s: %d hosts would be changed, and nobody is there to be asked: say --yes true, or try it with --dryRun true", f.task.Name, len(all))
+	}
+	return withPlugin(ctx, s, f.common, func(p *plugin.Plugin, _ settings) error {
+		b.plugin = p
+		return b.carryOut(ctx)
+	})
+}
+
+// answers says that a person can be asked: there is a terminal to read from, and
+// it does not bring the hosts.
+func (s surroundings) answers(targets string) bool { return s.person && targets != "-" }
+
+// asks says that a person is asked first: hosts are changed. A release changes
+// them as well.
+func (b *bulk) asks() bool {
+	return !b.template.DryRun && slices.ContainsFunc(b.effects(), func(e shared.Effect) bool { return e != shared.Reads && e != shared.Scans })
+}
+
+// effects are those of all targets.
+func (b *bulk) effects() []shared.Effect {
+	seen := map[*targetParams]bool{}
+	var all []shared.Effect
+	for _, t := range b.all {
+		if seen[t.params] {
+			continue
+		}
+		seen[t.params] = true
+		for _, e := range t.params.checked.Effects() {
+			if !slices.Contains(all, e) {
+				all = append(all, e)
+			}
+		}
+	}
+	slices.Sort(all)
+	return all
+}

@@ -1,0 +1,223 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/kes-respond/kes-respond/plugin/journal"
+	"github.com/kes-respond/kes-respond/shared"
+)
+
+// A batch is what makes it safe to run the same command again. Each target has an
+// idempotency key made of the batch's name and of what is asked for, so that what
+// an earlier run has sent is answered and not sent again. What surely was not sent
+// has a new key in the next run. Without a name the batch is that of the same task,
+// parameters and hosts, on whatever day: only a person can say that the same is
+// meant once more.
+
+// key is under which a target is sent.
+type key struct {
+	text    string
+	earlier *journal.Record // that an earlier run has sent or begun; nil: none has
+}
+
+// named gives the batch its name, and each target its key.
+func (b *bulk) named(ctx context.Context) error {
+	b.batch = b.flags.bulk.batch.value
+	server := b.template.Server
+	if server == "" {
+		server = b.plugin.DefaultServer()
+	}
+	b.keys = make([]key, len(b.all))
+	for i, t := range b.all {
+		digest, err := b.plugin.Digest(ctx, strings.Join([]string{
+			b.flags.task.Name, server, b.template.HostLookup, strings.ToLower(t.host), t.params.signature,
+		}, "\x00"))
+		if err != nil {
+			return ledgerError(err)
+		}
+		b.keys[i].text = digest[:32]
+	}
+	if b.batch == "" {
+		var sorted []string
+		for _, k := range b.keys {
+			sorted = append(sorted, k.text)
+		}
+		slices.Sort(sorted)
+		digest, err := b.plugin.Digest(ctx, strings.Join(sorted, "\n"))
+		if err != nil {
+			return ledgerError(err)
+		}
+		b.batch = "batch-" + digest[:12]
+	}
+	for i := range b.keys {
+		if err := b.lookBack(ctx, &b.keys[i]); err != nil {
+			return ledgerError(err)
+		}
+	}
+	return nil
+}
+
+// lookBack finds what earlier runs of the batch have done for a target.
+func (b *bulk) lookBack(ctx context.Context, k *key) error {
+	base := b.batch + " " + k.text
+	for try := 1; ; try++ {
+		k.text = base
+		if try > 1 {
+			k.text += " " + strconv.Itoa(try)
+		}
+		r, found, err := b.plugin.Earlier(ctx, k.text)
+		if err != nil || !found {
+			return err
+		}
+		if !surelyUnsent(r) {
+			k.earlier = &r
+			return nil
+		}
+	}
+}
+
+// surelyUnsent says that a request ended, and nothing of it has left.
+func surelyUnsent(r journal.Record) bool {
+	return (r.Outcome == shared.Failed || r.Outcome == shared.Cancelled) && r.Incident == 0 && !r.MayBeSent
+}
+
+// left says that something is to be done for a target: to send it, to find out
+// what became of it, or to wait for its end where that is wanted.
+func (b *bulk) left(k key) bool {
+	if k.earlier == nil || k.earlier.Outcome == "" || k.earlier.Outcome == shared.Unknown {
+		return true
+	}
+	return b.template.Wait == shared.WaitDone && !k.earlier.Finished()
+}
+
+// before says what earlier runs have done: how many targets they sent, and when.
+func (b *bulk) before() (sent, left int, from, to time.Time) {
+	for _, k := range b.keys {
+		if b.left(k) {
+			left++
+		}
+		if r := k.earlier; r != nil {
+			sent++
+			if from.IsZero() || r.At.Before(from) {
+				from = r.At
+			}
+			if r.At.After(to) {
+				to = r.At
+			}
+		}
+	}
+	return sent, left, from, to
+}
+
+// fresh refuses a batch without a name of its own that an earlier run has carried
+// out: whether a retry is meant or the same again, only the caller knows.
+func (b *bulk) fresh() error {
+	sent, left, from, to := b.before()
+	if left > 0 || b.flags.bulk.batch.set {
+		return nil
+	}
+	return &exitError{shared.ExitRefused, fmt.Errorf("the same was asked for all %d targets between %s and %s; nothing was sent.\n"+
+		"  To send it once more, give this batch a name of its own: --batch NAME, such as --batch %s\n"+
+		"  To hear what became of the earlier one: --batch %s",
+		sent, from.UTC().Format(time.RFC3339), to.UTC().Format(time.RFC3339), time.Now().UTC().Format("2006-01-02"), b.batch)}
+}
+
+// firstNamed is how many hosts a person is shown before the rest is a number.
+const firstNamed = 5
+
+// confirm asks before hosts are changed.
+func (b *bulk) confirm(ctx context.Context) error {
+	if !b.asks() || b.flags.bulk.yes.value == "true" {
+		return nil
+	}
+	fmt.Fprint(b.s.err, b.question())
+	answer := make(chan string, 1)
+	go func() { // it may read for ever; the program ends all the same
+		text, _ := bufio.NewReader(io.LimitReader(b.s.in, 100)).ReadString('\n')
+		answer <- strings.TrimSpace(text)
+	}()
+	said := ""
+	select {
+	case said = <-answer:
+	case <-ctx.Done():
+		fmt.Fprintln(b.s.err)
+	}
+	if said == "y" || said == "yes" || said == "Y" {
+		return nil
+	}
+	return &exitError{shared.ExitCancelled, errors.New("not confirmed: nothing was sent")}
+}
+
+func (b *bulk) question() string {
+	var q strings.Builder
+	sent, left, _, _ := b.before()
+	fmt.Fprintf(&q, "%s (%s) on %s", b.flags.task.Name, strings.Join(words(b.effects()...), ", "), hosts(len(b.all)))
+	if params := b.shownParams(); params != "" {
+		fmt.Fprintf(&q, " with %s", params)
+	}
+	fmt.Fprintf(&q, ":\n  %s\n", b.firstHosts())
+	if sent > 0 {
+		fmt.Fprintf(&q, "  %d of them were sent before in batch %s and are not sent again; %d are left\n", sent, printable(b.batch), left)
+	}
+	if most := b.most(); most > 0 && left > most {
+		fmt.Fprintf(&q, "  KSC keeps 100 console tasks: %d at a time, the others wait for those to finish\n", most)
+		if b.template.Wait != shared.WaitDone {
+			q.WriteString("  whether they have is seen only with --wait done; else each counts for half an hour\n")
+		}
+	}
+	q.WriteString("Send it? [y/N] ")
+	return q.String()
+}
+
+func hosts(n int) string {
+	if n == 1 {
+		return "1 host"
+	}
+	return strconv.Itoa(n) + " hosts"
+}
+
+func (b *bulk) firstHosts() string {
+	var names []string
+	for _, t := range b.all[:min(firstNamed, len(b.all))] {
+		names = append(names, short(printable(t.host)))
+	}
+	text := strings.Join(names, ", ")
+	if more := len(b.all) - len(names); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+// shownParams are the parameters where they are the same for all, and fit.
+func (b *bulk) shownParams() string {
+	p := b.all[0].params
+	for _, t := range b.all {
+		if t.params != p {
+			return "parameters of each line's own"
+		}
+	}
+	switch {
+	case p.checked.Sensitive():
+		return "parameters that are not shown"
+	case len(p.sent) > 200:
+		return ""
+	}
+	return printable(string(p.sent))
+}
+
+func jsonLine(members map[string]any) ([]byte, error) {
+	line, err := json.Marshal(members)
+	if err != nil {
+		return nil, usage("%w", err)
+	}
+	return line, nil
+}

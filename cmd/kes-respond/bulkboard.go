@@ -1,0 +1,140 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/kes-respond/kes-respond/shared"
+)
+
+// newBoard is how a bulk is shown: JSON lines for programs, a line for each target
+// where it ends for files and pipes.
+func (b *bulk) newBoard() board {
+	if out := newOutput(b.s, b.flags.output.value); out.json {
+		return &eventBoard{bulk: b, outputs: map[int]*output{}, form: b.flags.output.value}
+	}
+	return &lineBoard{bulk: b}
+}
+
+// eventBoard writes the events of all targets, each with its id.
+type eventBoard struct {
+	bulk *bulk
+	form string
+
+	mu      sync.Mutex
+	outputs map[int]*output // of those that run: each counts its own events
+	waited  string
+	err     error
+}
+
+func (e *eventBoard) began(int, shared.ID) {}
+
+func (e *eventBoard) heard(i int, event shared.Event) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := e.outputs[i]
+	if out == nil {
+		out = newOutput(e.bulk.s, e.form)
+		e.outputs[i] = out
+	}
+	out.show(event)
+	if e.err == nil {
+		e.err = out.err
+	}
+	if event.Result != nil {
+		delete(e.outputs, i)
+	}
+}
+
+func (e *eventBoard) waits(why string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	sayWait(e.bulk.s.err, &e.waited, why)
+}
+
+func (e *eventBoard) unheard() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.err
+}
+
+func (e *eventBoard) close() {}
+
+// sayWait says what is waited for when that begins.
+func sayWait(w io.Writer, waited *string, why string) {
+	if *waited == "" && why != "" {
+		fmt.Fprintf(w, "kes-respond: %s\n", printable(why))
+	}
+	*waited = why
+}
+
+// lineBoard writes a line for each target when it has ended, and at the end a
+// table.
+type lineBoard struct {
+	bulk *bulk
+
+	mu     sync.Mutex
+	waited string
+	err    error
+}
+
+func (l *lineBoard) began(int, shared.ID) {}
+
+func (l *lineBoard) heard(i int, e shared.Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if e.Result != nil {
+		l.write(targetText(*e.Result))
+	}
+}
+
+func (l *lineBoard) write(text string) {
+	if _, err := io.WriteString(l.bulk.s.out, text); err != nil && l.err == nil {
+		l.err = err
+	}
+}
+
+func (l *lineBoard) waits(why string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	sayWait(l.bulk.s.err, &l.waited, why)
+}
+
+func (l *lineBoard) unheard() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
+}
+
+func (l *lineBoard) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.write("\n" + l.bulk.sum.table())
+}
+
+// targetText is the end of a target in a line: what became of it first, then the
+// host, then why.
+func targetText(r shared.Result) string {
+	var b strings.Builder
+	text := r.TargetHost
+	if r.Host != nil && r.Host.ID != "" && r.Host.ID != r.TargetHost {
+		text += " (" + r.Host.ID + ")"
+	}
+	if r.Incident != nil {
+		text += ", incident " + r.Incident.ID
+	}
+	said := message(r)
+	if r.Plan != nil {
+		said = "would be sent; " + r.Plan.Decision
+	}
+	if r.Error != nil {
+		said += " [" + string(r.Error.Code) + "]"
+	}
+	if r.Outcome != shared.Submitted || r.DuplicateOf != "" {
+		text += ": " + said
+	}
+	line(&b, string(r.Outcome), text)
+	return b.String()
+}

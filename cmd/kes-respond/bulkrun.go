@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/kes-respond/kes-respond/plugin"
+	"github.com/kes-respond/kes-respond/plugin/guard"
+	"github.com/kes-respond/kes-respond/shared"
+)
+
+// bulk is one task for many hosts on its way.
+type bulk struct {
+	flags    *taskFlags
+	s        surroundings
+	plugin   *plugin.Plugin
+	template shared.Request
+	all      []target
+	batch    string
+	keys     []key // of all; none in a dry run
+	board    board
+	pace     *pace
+
+	starting context.Context // ends when nothing more is begun
+	stop     context.CancelCauseFunc
+
+	mu  sync.Mutex
+	sum tally
+}
+
+// board shows what happens. It is called by several goroutines.
+type board interface {
+	began(i int, id shared.ID)
+	heard(i int, e shared.Event) // also of the result, the last one of a target
+	waits(why string)            // before a target is begun; "" when it goes on
+	unheard() error              // what keeps it from showing anything
+	close()
+}
+
+// carryOut has all targets carried out, or rehearsed, and sums up.
+func (b *bulk) carryOut(ctx context.Context) error {
+	if !b.template.DryRun {
+		if err := b.named(ctx); err != nil {
+			return err
+		}
+		if err := b.fresh(); err != nil {
+			return err
+		}
+		if err := b.confirm(ctx); err != nil {
+			return err
+		}
+	}
+	b.starting, b.stop = context.WithCancelCause(ctx)
+	defer b.stop(nil)
+	b.board = b.newBoard()
+	b.pace = newPace(b.plugin, b.server(), b.most(), b.board.waits)
+	b.send(ctx)
+	b.board.close()
+	return b.end(ctx)
+}
+
+func (b *bulk) server() string {
+	if b.template.Server != "" {
+		return b.template.Server
+	}
+	return b.plugin.DefaultServer()
+}
+
+// most is how many requests may be outstanding; 0 bounds nothing.
+func (b *bulk) most() int {
+	if b.template.DryRun {
+		return 0
+	}
+	if f := b.flags.bulk.outstanding; f.set {
+		n, _ := strconv.Atoi(f.value) // checked
+		return n
+	}
+	return guard.QuotaWarning
+}
+
+func (b *bulk) atOnce() int {
+	if f := b.flags.bulk.concurrency; f.set {
+		n, _ := strconv.Atoi(f.value) // checked
+		return n
+	}
+	if b.template.Wait == shared.WaitDone {
+		return doneAtOnce
+	}
+	return submitAtOnce
+}
+
+// send begins the targets in the order of the file. What is to be done on one
+// host is done there one after the other.
+func (b *bulk) send(ctx context.Context) {
+	var group errgroup.Group
+	group.SetLimit(b.atOnce())
+	for _, host := range b.perHost() {
+		if b.starting.Err() != nil {
+			break
+		}
+		group.Go(func() error {
+			for _, i := range host {
+				b.one(ctx, i)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // nothing there fails
+	for i := range b.all {
+		if !b.sum.has(i) {
+			b.notBegun(i)
+		}
+	}
+}
+
+// perHost are the targets by their host, in the order of the file.
+func (b *bulk) perHost() [][]int {
+	at := map[string]int{}
+	var groups [][]int
+	for i, t := range b.all {
+		host := strings.ToLower(t.host)
+		n, known := at[host]
+		if !known {
+			n = len(groups)
+			at[host] = n
+			groups = append(groups, nil)
+		}
+		groups[n] = append(groups[n], i)
+	}
+	return groups
+}
+
+// one carries out one target, when there is room for it.
+func (b *bulk) one(ctx context.Context, i int) {
+	answered := b.keys != nil && b.keys[i].earlier != nil // takes no place of its own
+	if !answered {
+		if err := b.pace.admit(b.starting); err != nil {
+			b.stop(err)
+			return
+		}
+	}
+	if b.starting.Err() != nil {
+		if !answered {
+			b.pace.counted()
+		}
+		return
+	}
+	r := b.request(i)
+	b.board.began(i, r.ID)
+	counted := sync.OnceFunc(func() {
+		if !answered {
+			b.pace.counted()
+		}
+	})
+	result := b.plugin.Respond(ctx, r, func(e shared.Event) {
+		if e.Accepted != nil {
+			counted() // the ledger counts it from here on
+		}
+		e.ID = r.ID
+		b.board.heard(i, e)
+	})
+	counted()
+	b.took(i, r.ID, result)
+	if why := hopeless(result); why != nil {
+		b.stop(why)
+	}
+	if err := b.board.unheard(); err != nil {
+		b.stop(fmt.Errorf("what becomes of it cannot be written here: %w", err))
+	}
+}
+
+func (b *bulk) request(i int) shared.Request {
+	r := b.template
+	r.ID, r.TargetHost, r.Params = shared.NewID(), b.all[i].host, b.all[i].params.sent
+	if b.keys != nil {
+		r.IdempotencyKey = b.keys[i].text
+	}
+	return r
+}
+
+// took shows and counts the end of a target.
+func (b *bulk) took(i int, id shared.ID, result shared.Result) {
+	b.board.heard(i, shared.Event{ID: id, Result: &result})
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.sum.add(i, result)
+}
+
+// notBegun ends a target that was not begun: each has a result.
+func (b *bulk) notBegun(i int) {
+	why := "this was ended before"
+	if cause := context.Cause(b.starting); cause != nil && !errors.Is(cause, context.Canceled) {
+		why = cause.Error()
+	}
+	message := "not begun: " + why + "; nothing was sent"
+	result := shared.Result{
+		Outcome: shared.Cancelled, Task: b.flags.task.Name, TargetHost: b.all[i].host, Message: message,
+		Error: &shared.Error{Code: shared.CancelledCode, Message: message, Retryable: true, Assistance: "Run the same again, with --batch " + b.batch + ": what was sent is not sent again."},
+	}
+	b.took(i, shared.NewID(), result)
+}
+
+// hopeless says why the next target would fare no better; nil where it may.
+func hopeless(r shared.Result) error {
+	if r.Error == nil || r.DuplicateOf != "" {
+		return nil
+	}
+	switch r.Error.Code {
+	case shared.Unreachable, shared.TLS, shared.KSCUnavailable, shared.Login, shared.Locked, shared.SecondFactor, shared.Denied,
+		shared.Journal, shared.Suspended:
+		return errors.New(r.Error.Message)
+	}
+	return nil
+}

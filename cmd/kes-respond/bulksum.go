@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/kes-respond/kes-respond/shared"
+)
+
+// tally counts how targets ended.
+type tally struct {
+	codes    []int
+	ended    map[int]bool
+	ways     map[way]*went
+	answered int   // by an earlier run
+	unsent   []int // ended before anything was sent, or not begun
+}
+
+// way is how a target can end.
+type way struct {
+	outcome shared.Outcome
+	code    shared.Code
+}
+
+// went are the targets that ended in one way.
+type went struct {
+	many  int
+	hosts []string // the first of them
+}
+
+func (t *tally) has(i int) bool { return t.ended[i] }
+
+func (t *tally) add(i int, r shared.Result) {
+	if t.ended == nil {
+		t.ended, t.ways = map[int]bool{}, map[way]*went{}
+	}
+	t.ended[i] = true
+	t.codes = append(t.codes, r.Exit())
+	w := way{outcome: r.Outcome}
+	if r.Error != nil {
+		w.code = r.Error.Code
+	}
+	if t.ways[w] == nil {
+		t.ways[w] = &went{}
+	}
+	t.ways[w].many++
+	if len(t.ways[w].hosts) < firstNamed {
+		t.ways[w].hosts = append(t.ways[w].hosts, short(printable(r.TargetHost)))
+	}
+	if r.DuplicateOf != "" {
+		t.answered++
+	}
+	switch r.Outcome {
+	case shared.Cancelled, shared.Refused, shared.Failed:
+		if r.Incident == nil {
+			t.unsent = append(t.unsent, i)
+		}
+	}
+}
+
+// sorted are the ways in which targets ended, in the order of their names.
+func (t *tally) sorted() []way {
+	return slices.SortedFunc(maps.Keys(t.ways), func(a, b way) int {
+		return strings.Compare(string(a.outcome)+" "+string(a.code), string(b.outcome)+" "+string(b.code))
+	})
+}
+
+// table is the sum for people.
+func (t *tally) table() string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "OUTCOME\tCODE\tTARGETS\tHOSTS")
+	for _, way := range t.sorted() {
+		code := "-"
+		if way.code != "" {
+			code = string(way.code)
+		}
+		went := t.ways[way]
+		hosts := strings.Join(went.hosts, ", ")
+		if went.many > len(went.hosts) {
+			hosts += ", …"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\n", way.outcome, code, went.many, hosts)
+	}
+	w.Flush() //nolint:errcheck // memory takes every write
+	return b.String()
+}
+
+// text is the sum in a line.
+func (t *tally) text() string {
+	many := map[shared.Outcome]int{}
+	for way, went := range t.ways {
+		many[way.outcome] += went.many
+	}
+	var parts []string
+	for _, o := range slices.Sorted(maps.Keys(many)) {
+		parts = append(parts, fmt.Sprintf("%d %s", many[o], o))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// end says how it went, what was not sent and how to go on, and gives the exit
+// code.
+func (b *bulk) end(ctx context.Context) error {
+	said := fmt.Sprintf("%d targets: %s", len(b.all), b.sum.text())
+	if b.sum.answered > 0 {
+		said += fmt.Sprintf("; for %d of them an earlier run answers: those were not sent again", b.sum.answered)
+	}
+	if b.template.DryRun {
+		said += ". Nothing was sent: this is a dry run"
+	}
+	fmt.Fprintln(b.s.err, "kes-respond: "+said)
+	if len(b.sum.unsent) > 0 && !b.template.DryRun {
+		b.sayUnsent(ctx)
+	}
+	switch code := shared.ExitAll(b.sum.codes...); {
+	case b.board.unheard() != nil:
+		return &exitError{shared.ExitFailed, fmt.Errorf("what became of it stands in the ledger, and could not be written here: %w", b.board.unheard())}
+	case code != shared.ExitOK:
+		return &exitError{code: code}
+	}
+	return nil
+}
+
+// sayUnsent names what was not sent, and how to send it.
+func (b *bulk) sayUnsent(ctx context.Context) {
+	switch cause := context.Cause(b.starting); {
+	case ctx.Err() != nil:
+		fmt.Fprintln(b.s.err, "kes-respond: ended from outside: nothing more was begun, and what was being sent was sent to its end")
+	case cause != nil:
+		fmt.Fprintf(b.s.err, "kes-respond: stopped, for the others would fare no better: %s\n", printable(cause.Error()))
+	}
+	slices.Sort(b.sum.unsent)
+	fmt.Fprintf(b.s.err, "kes-respond: %s not sent:\n", hosts(len(b.sum.unsent)))
+	for _, i := range b.sum.unsent[:min(shared.MaxListed, len(b.sum.unsent))] {
+		fmt.Fprintf(b.s.err, "  line %d: %s\n", b.all[i].line, short(printable(b.all[i].host)))
+	}
+	if more := len(b.sum.unsent) - shared.MaxListed; more > 0 {
+		fmt.Fprintf(b.s.err, "  and %d more\n", more)
+	}
+	fmt.Fprintf(b.s.err, "Run the same again with --batch %s: what was sent is not sent again.\n", shellWord(b.batch))
+}
+
+// shellWord is a word as a shell takes it.
+func shellWord(word string) string {
+	if strings.Trim(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == "" {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
