@@ -6,16 +6,13 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/plugin/guard"
 )
 
 // pace begins requests no faster than KSC carries them out: beyond a number of
 // console tasks it drops the oldest, finished or not.
 type pace struct {
-	ledger interface {
-		Outstanding(ctx context.Context, server string, most int) (int, time.Time, error)
-	}
+	ledger outstanding
 	server string
 	most   int              // outstanding at once; 0 bounds nothing
 	waits  func(why string) // hears what is waited for
@@ -25,9 +22,14 @@ type pace struct {
 	open    atomic.Int64  // requests that were admitted and that the ledger does not count yet
 }
 
-func newPace(p *plugin.Plugin, server string, most int, waits func(string)) *pace {
+// outstanding is what a pace asks of a Plugin.
+type outstanding interface {
+	Outstanding(ctx context.Context, server string, most int) (many int, free time.Time, err error)
+}
+
+func newPace(ledger outstanding, server string, most int, waits func(string)) *pace {
 	return &pace{
-		ledger: p, server: server, most: most, waits: waits,
+		ledger: ledger, server: server, most: most, waits: waits,
 		turn: make(chan struct{}, 1), changed: make(chan struct{}, 1),
 	}
 }
@@ -59,7 +61,7 @@ func (p *pace) admit(ctx context.Context) error {
 			}
 			return nil
 		}
-		if many > 0 {
+		if open == 0 { // else the ledger counts another in a moment
 			p.waits(fmt.Sprintf("%d requests to server %s are not known to have finished, and KSC keeps %d console tasks: waiting until some have, or until %s",
 				many, p.server, guard.QuotaPlaces, free.UTC().Format(time.RFC3339)))
 		}
