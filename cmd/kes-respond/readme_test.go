@@ -94,6 +94,7 @@ func newSite(t *testing.T) *site {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 	}
 	write("indicators/one.ioc", `<ioc xmlns="http://schemas.mandiant.com/2010/ioc" id="1"><definition/></ioc>`)
+	write("hosts.txt", "PC-12\n")
 	write("password", emulatorPassword+"\n")
 	at := startEmulator(t, s.dir,
 		`[{"id":"id-of-pc-12","dn":"PC-12","fqdn":"pc-12.corp.example","netbios":"PC-12"}]`,
