@@ -10,18 +10,24 @@ import (
 )
 
 // newBoard is how a bulk is shown: JSON lines for programs, a line for each target
-// where it ends for files and pipes.
+// where it ends for files and pipes, and lines that change in place on a terminal.
 func (b *bulk) newBoard() board {
-	if out := newOutput(b.s, b.flags.output.value); out.json {
-		return &eventBoard{bulk: b, outputs: map[int]*output{}, form: b.flags.output.value}
+	f := b.flags.output
+	quiet, verbose := f.quiet.value == "true", f.verbose.value == "true"
+	switch out := newOutput(b.s, f.form.value); {
+	case out.json:
+		return &eventBoard{bulk: b, outputs: map[int]*output{}, form: f.form.value, quiet: quiet}
+	case quiet || verbose || !b.s.moves():
+		return &lineBoard{bulk: b, quiet: quiet, verbose: verbose, paint: b.s.colours()}
 	}
-	return &lineBoard{bulk: b}
+	return newLiveBoard(b)
 }
 
 // eventBoard writes the events of all targets, each with its id.
 type eventBoard struct {
-	bulk *bulk
-	form string
+	bulk  *bulk
+	form  string
+	quiet bool
 
 	mu      sync.Mutex
 	outputs map[int]*output // of those that run: each counts its own events
@@ -37,6 +43,7 @@ func (e *eventBoard) heard(i int, event shared.Event) {
 	out := e.outputs[i]
 	if out == nil {
 		out = newOutput(e.bulk.s, e.form)
+		out.quiet = e.quiet
 		e.outputs[i] = out
 	}
 	out.show(event)
@@ -73,7 +80,9 @@ func sayWait(w io.Writer, waited *string, why string) {
 // lineBoard writes a line for each target when it has ended, and at the end a
 // table.
 type lineBoard struct {
-	bulk *bulk
+	bulk           *bulk
+	quiet, verbose bool
+	paint          bool
 
 	mu     sync.Mutex
 	waited string
@@ -85,8 +94,13 @@ func (l *lineBoard) began(int, shared.ID) {}
 func (l *lineBoard) heard(i int, e shared.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if e.Result != nil {
-		l.write(targetText(*e.Result))
+	switch r := e.Result; {
+	case r != nil && (!l.quiet || r.Exit() != shared.ExitOK):
+		l.write(targetText(*r, l.paint))
+	case r == nil && l.verbose:
+		for text := range strings.Lines((&output{}).text(e)) {
+			l.write(printable(l.bulk.all[i].host) + ": " + text)
+		}
 	}
 }
 
@@ -111,13 +125,14 @@ func (l *lineBoard) unheard() error {
 func (l *lineBoard) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.write("\n" + l.bulk.sum.table())
+	if !l.quiet {
+		l.write("\n" + l.bulk.sum.table())
+	}
 }
 
 // targetText is the end of a target in a line: what became of it first, then the
 // host, then why.
-func targetText(r shared.Result) string {
-	var b strings.Builder
+func targetText(r shared.Result, paint bool) string {
 	text := r.TargetHost
 	if r.Host != nil && r.Host.ID != "" && r.Host.ID != r.TargetHost {
 		text += " (" + r.Host.ID + ")"
@@ -135,6 +150,9 @@ func targetText(r shared.Result) string {
 	if r.Outcome != shared.Submitted || r.DuplicateOf != "" {
 		text += ": " + said
 	}
-	line(&b, string(r.Outcome), text)
-	return b.String()
+	said = lineText(string(r.Outcome), text)
+	if paint {
+		said = strings.Replace(said, string(r.Outcome), coloured(r.Outcome), 1)
+	}
+	return said
 }

@@ -22,7 +22,7 @@ import (
 type taskFlags struct {
 	task       *task.Task
 	common     settingsFlags
-	output     *once
+	output     outputFlags
 	targetHost *once
 	params     *once
 	members    []paramFlag
@@ -81,11 +81,14 @@ func taskCommand(s surroundings, t *task.Task) *cobra.Command {
 	f.texts["caseId"] = stringFlag(flags, "caseId", "for which case, for the ledger")
 	f.bulk.add(flags)
 	f.common.add(flags)
-	f.output = choiceFlag(flags, "output", "form", "json or text (default: text on a terminal)", "json", "text")
+	f.output.add(flags)
 	return c
 }
 
 func (f *taskFlags) run(ctx context.Context, s surroundings) error {
+	if err := f.output.fits(); err != nil {
+		return err
+	}
 	if f.bulk.targets.set {
 		return f.runBulk(ctx, s)
 	}
@@ -97,14 +100,16 @@ func (f *taskFlags) run(ctx context.Context, s surroundings) error {
 		return err
 	}
 	r, refusal := shared.ParseRequest(line)
-	out := newOutput(s, f.output.value)
-	out.flags = !f.params.set
 	if refusal != nil {
+		out := newOutput(s, f.output.form.value)
+		out.flags = !f.params.set
 		return out.end(r, shared.Result{
 			Outcome: shared.Refused, Task: f.task.Name, TargetHost: r.TargetHost, Error: refusal, Message: refusal.Message,
 		})
 	}
 	return withPlugin(ctx, s, f.common, func(p *plugin.Plugin, _ settings) error {
+		out := f.output.output(s, r.Task+" on "+r.TargetHost)
+		out.flags = !f.params.set
 		return out.end(r, p.Respond(ctx, r, out.emitter(r.ID)))
 	})
 }

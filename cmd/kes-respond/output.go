@@ -16,6 +16,10 @@ type output struct {
 	out   io.Writer
 	json  bool
 	flags bool // the request was written as flags: people are shown those instead of pointers
+	quiet bool // only how it ended
+	paint bool // the outcome in colour
+	live  *live
+	label string // what the live line is about
 	seq   int64
 	err   error
 }
@@ -32,8 +36,14 @@ func (o *output) emitter(id shared.ID) func(shared.Event) {
 }
 
 func (o *output) show(e shared.Event) {
+	if o.quiet && (e.Accepted != nil || e.Progress != nil) {
+		return
+	}
 	e.Time, e.Seq = time.Now().UTC(), o.seq
 	o.seq++
+	if o.live != nil && !o.inPlace(e) {
+		return
+	}
 	if !o.json {
 		_, err := io.WriteString(o.out, o.text(e))
 		o.keep(err)
@@ -111,7 +121,14 @@ func (o *output) text(e shared.Event) string {
 const longest = 1000
 
 func (o *output) resultText(b *strings.Builder, r shared.Result) {
-	line(b, string(r.Outcome), message(r))
+	if o.paint {
+		b.WriteString(strings.Replace(lineText(string(r.Outcome), message(r)), string(r.Outcome), coloured(r.Outcome), 1))
+	} else {
+		line(b, string(r.Outcome), message(r))
+	}
+	if o.quiet && r.Exit() == shared.ExitOK {
+		return
+	}
 	if i := r.Incident; i != nil {
 		if i.AddedAt != nil {
 			line(b, "  stored", i.AddedAt.Format(time.RFC3339)+" for "+r.Task+" on "+r.TargetHost)
@@ -198,12 +215,13 @@ func hostText(h shared.Host) string {
 	return h.Name + " (" + h.ID + ")"
 }
 
-func line(b *strings.Builder, label, text string) {
-	b.WriteString(printable(label))
+func line(b *strings.Builder, label, text string) { b.WriteString(lineText(label, text)) }
+
+func lineText(label, text string) string {
 	if text != "" {
-		b.WriteString(": " + printable(text))
+		text = ": " + printable(text)
 	}
-	b.WriteString("\n")
+	return printable(label) + text + "\n"
 }
 
 // printable replaces what a terminal would act on instead of showing:

@@ -57,6 +57,7 @@ func hello() shared.Hello {
 
 func statusCommand(s surroundings) *cobra.Command {
 	var f settingsFlags
+	var shown outputFlags
 	c := &cobra.Command{
 		Use: "status [INCIDENT]", Short: "where an earlier request stands: stored, taken, running, done or not",
 		Long: `status tells what became of a request, from another process or on another day too:
@@ -75,8 +76,11 @@ id, as the ledger on this machine has it. It sends nothing to a host.`,
 		}
 		return nil
 	}
-	form := choiceFlag(c.Flags(), "output", "form", "json or text (default: text on a terminal)", "json", "text")
+	shown.add(c.Flags())
 	c.RunE = func(c *cobra.Command, args []string) error {
+		if err := shown.fits(); err != nil {
+			return err
+		}
 		members := map[string]any{"type": shared.TypeStatus}
 		if request.set {
 			members["target"] = request.value
@@ -92,13 +96,13 @@ id, as the ledger on this machine has it. It sends nothing to a host.`,
 		if err != nil {
 			return usage("%w", err)
 		}
-		out := newOutput(s, form.value)
 		r, refusal := shared.ParseRequest(data)
 		if refusal != nil {
-			return out.end(r, shared.Result{Outcome: shared.Refused, Error: refusal, Message: refusal.Message})
+			return newOutput(s, shown.form.value).end(r, shared.Result{Outcome: shared.Refused, Error: refusal, Message: refusal.Message})
 		}
 		f.all = request.set // the ledger says on which server it is
 		return withPlugin(c.Context(), s, f, func(p *plugin.Plugin, _ settings) error {
+			out := shown.output(s, "status of "+strings.Join(append(args, request.value), ""))
 			return out.end(r, p.Status(c.Context(), r, out.emitter(r.ID)))
 		})
 	}

@@ -1,0 +1,230 @@
+//go:build linux || darwin
+
+package main
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+	"github.com/mattn/go-runewidth"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// terminal is a program at a real terminal of a person who types.
+type terminal struct {
+	t    *testing.T
+	keys *os.File
+	cmd  *exec.Cmd
+
+	mu     sync.Mutex
+	screen bytes.Buffer
+	ended  chan struct{}
+}
+
+func atTerminal(t *testing.T, columns uint16, env []string, name string, args ...string) *terminal {
+	t.Helper()
+	one := &terminal{t: t, cmd: exec.Command(name, args...), ended: make(chan struct{})}
+	one.cmd.Env = env
+	var err error
+	one.keys, err = pty.StartWithSize(one.cmd, &pty.Winsize{Rows: 24, Cols: columns})
+	require.NoError(t, err)
+	go func() {
+		defer close(one.ended)
+		buf := make([]byte, 4096)
+		for {
+			n, err := one.keys.Read(buf)
+			one.mu.Lock()
+			one.screen.Write(buf[:n])
+			one.mu.Unlock()
+			if err != nil { // a pty ends with an error where its last program does
+				return
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		one.cmd.Process.Kill() //nolint:errcheck // it may have ended
+		one.keys.Close()
+	})
+	return one
+}
+
+func (one *terminal) shown() string {
+	one.mu.Lock()
+	defer one.mu.Unlock()
+	return one.screen.String()
+}
+
+// waits waits until a text was shown.
+func (one *terminal) waits(text string) {
+	one.t.Helper()
+	require.Eventually(one.t, func() bool { return strings.Contains(one.shown(), text) }, 30*time.Second, 10*time.Millisecond, "%q in %q", text, one)
+}
+
+func (one *terminal) String() string { return one.shown() }
+
+func (one *terminal) types(text string) {
+	one.t.Helper()
+	_, err := io.WriteString(one.keys, text)
+	require.NoError(one.t, err)
+}
+
+// end waits for the program's end, and gives its exit code and all that was shown.
+func (one *terminal) end() (int, string) {
+	one.t.Helper()
+	select {
+	case <-one.ended:
+	case <-time.After(60 * time.Second):
+		require.Fail(one.t, "it did not end", "%s", one)
+	}
+	one.cmd.Wait() //nolint:errcheck // its code is asked for
+	return one.cmd.ProcessState.ExitCode(), one.shown()
+}
+
+var (
+	moving  = regexp.MustCompile(`\x1b\[\d+A\x1b\[J`)
+	colour  = regexp.MustCompile(`\x1b\[[\d;]*m`)
+	another = regexp.MustCompile(`\x1b[^\[]|\x1b\[[^A-Za-z]*[^AJm\d;]`)
+)
+
+// stays is what is left on the screen: what a move up wipes away is gone.
+func stays(shown string) string {
+	var lines []string
+	for _, part := range regexp.MustCompile(`(\x1b\[\d+A\x1b\[J|\n)`).Split(shown, -1) {
+		lines = append(lines, part)
+	}
+	var kept []string
+	rest := shown
+	for range lines {
+		at := moving.FindStringIndex(rest)
+		end := strings.IndexByte(rest, '\n')
+		switch {
+		case at != nil && (end < 0 || at[0] < end):
+			n := 0
+			for _, c := range rest[at[0]+2 : at[1]] {
+				if c < '0' || c > '9' {
+					break
+				}
+				n = n*10 + int(c-'0')
+			}
+			kept = kept[:max(len(kept)-n, 0)]
+			rest = rest[at[1]:]
+		case end >= 0:
+			kept = append(kept, strings.TrimRight(rest[:end], "\r"))
+			rest = rest[end+1:]
+		}
+	}
+	return strings.Join(append(kept, rest), "\n")
+}
+
+// TestBulkAtATerminal asks, shows what runs in place, and leaves a line for each
+// target and a table: whatever the terminal is.
+func TestBulkAtATerminal(t *testing.T) {
+	program := build(t, "kes-respond", t.TempDir())
+	dir := t.TempDir()
+	at := startEmulator(t, dir, "", "", "--latency", "10ms")
+	list := hostList(t, dir, 40)
+	for name, c := range map[string]struct {
+		columns       uint16
+		env           []string
+		moves, colour bool
+	}{
+		"wide":       {120, []string{"TERM=xterm"}, true, true},
+		"narrow":     {20, []string{"TERM=xterm"}, true, true},
+		"no colour":  {80, []string{"TERM=xterm", "NO_COLOR=1"}, true, false},
+		"dumb":       {80, []string{"TERM=dumb"}, false, false},
+		"of no size": {0, []string{"TERM=xterm"}, true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			one := atTerminal(t, c.columns, append(at.environment(), c.env...), program,
+				"isolateHost", "--targets", list, "--hostLookup", "never", "--action", "1", "--batch", name, "--outstanding", "0")
+			one.waits("Send it? [y/N] ")
+			assert.Contains(t, one.shown(), "isolateHost (isolates) on 40 hosts with {\"action\":1}:\r\n  id-0, id-1, id-2, id-3, id-4 and 35 more\r\n")
+			one.types("y\n")
+			code, shown := one.end()
+			assert.Equal(t, 0, code, shown)
+			assert.Equal(t, c.moves, moving.MatchString(shown), "it moves: %q", shown)
+			assert.Equal(t, c.colour, colour.MatchString(shown))
+			assert.NotRegexp(t, another, shown)
+			if c.moves && c.columns > 0 {
+				for _, frame := range strings.Split(shown, "\r\n") {
+					frame = colour.ReplaceAllString(moving.ReplaceAllString(frame, ""), "")
+					if strings.HasPrefix(frame, "  id-") && !strings.Contains(frame, "more") || strings.HasPrefix(frame, "OUTCOME") || regexp.MustCompile(`^\d+/40`).MatchString(frame) {
+						assert.LessOrEqual(t, runewidth.StringWidth(frame), int(c.columns), "%q", frame)
+					}
+				}
+			}
+			left := colour.ReplaceAllString(stays(shown), "")
+			assert.Equal(t, 40, strings.Count(left, "\nsubmitted: id-"), "%s", left)
+			assert.Contains(t, left, "\nOUTCOME")
+			assert.NotContains(t, left, "/40", "the bar is gone")
+			assert.True(t, strings.HasSuffix(left, "kes-respond: 40 targets: 40 submitted\n"), "%q", left)
+		})
+	}
+	t.Run("no", func(t *testing.T) {
+		one := atTerminal(t, 80, append(at.environment(), "TERM=xterm"), program,
+			"isolateHost", "--targets", list, "--hostLookup", "never", "--action", "1", "--batch", "none")
+		one.waits("Send it? [y/N] ")
+		one.types("\n")
+		code, shown := one.end()
+		assert.Equal(t, 6, code)
+		assert.Contains(t, shown, "not confirmed: nothing was sent")
+	})
+	t.Run("interrupted at the question", func(t *testing.T) {
+		one := atTerminal(t, 80, append(at.environment(), "TERM=xterm"), program,
+			"isolateHost", "--targets", list, "--hostLookup", "never", "--action", "1", "--batch", "none")
+		one.waits("Send it? [y/N] ")
+		one.types("\x03")
+		code, shown := one.end()
+		assert.Equal(t, 6, code, shown)
+		assert.Contains(t, shown, "not confirmed: nothing was sent")
+	})
+	orders := at.orders(t, dir)
+	assert.Len(t, orders, 40)
+	for host, n := range orders {
+		assert.Equal(t, 5, n, host)
+	}
+}
+
+// TestOneRequestAtATerminal is one line that changes, and then the result; each
+// step where that is wanted, and nothing but the end where that is.
+func TestOneRequestAtATerminal(t *testing.T) {
+	program := build(t, "kes-respond", t.TempDir())
+	dir := t.TempDir()
+	at := startEmulator(t, dir, "", "", "--latency", "100ms")
+	ask := func(t *testing.T, args ...string) string {
+		t.Helper()
+		one := atTerminal(t, 60, append(at.environment(), "TERM=xterm"), program,
+			append([]string{"getFile", "--targetHost", "id-1", "--hostLookup", "never", "--path", `C:\a`, "--allowDuplicate", "true"}, args...)...)
+		code, shown := one.end()
+		assert.Equal(t, 0, code, shown)
+		return shown
+	}
+	shown := ask(t)
+	assert.Contains(t, shown, "getFile on id-1: asking KSC")
+	assert.Contains(t, shown, "getFile on id-1: sending to id-1")
+	left := colour.ReplaceAllString(stays(shown), "")
+	assert.NotContains(t, left, "getFile on id-1: ")
+	assert.True(t, strings.HasPrefix(left, "submitted: KSC has stored the request"), "%q", left)
+
+	shown = ask(t, "--verbose", "true")
+	assert.NotRegexp(t, moving, shown)
+	assert.Contains(t, shown, "accepted: host id-1\r\nincident: 2 on server default\r\n")
+
+	shown = colour.ReplaceAllString(ask(t, "--quiet", "true"), "")
+	assert.Equal(t, "submitted: KSC has stored the request; that a host has acted on it is not known yet\r\n", shown)
+	one := atTerminal(t, 60, at.environment(), program, "status", "1", "--quiet", "true", "--verbose", "true")
+	code, shown := one.end()
+	assert.Equal(t, 64, code)
+	assert.Contains(t, shown, "--quiet and --verbose exclude each other")
+	assert.FileExists(t, filepath.Join(dir, "ready"))
+}
