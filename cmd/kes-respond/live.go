@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -37,6 +38,7 @@ func newLive(out io.Writer, rows int, total int64) *live {
 	for i := range rows {
 		above = append(above, mpb.BarFillerFunc(func(w io.Writer, stat decor.Statistics) error { return l.draw(w, i, stat.AvailableWidth) }))
 	}
+	slices.Reverse(above) // they are drawn from the lowest to the highest
 	text := func(of func() string) decor.Decorator {
 		return decor.Any(func(decor.Statistics) string {
 			l.mu.Lock()

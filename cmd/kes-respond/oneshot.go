@@ -54,7 +54,7 @@ func taskCommand(s surroundings, t *task.Task) *cobra.Command {
 	}
 	help := c.HelpFunc()
 	c.SetHelpFunc(func(c *cobra.Command, args []string) {
-		c.Example = "  " + exampleLine(t)
+		c.Example = "  " + exampleLine(t, "--targetHost PC-12") + "\n  " + exampleLine(t, "--targets hosts.txt")
 		help(c, args)
 	})
 	flags := c.Flags()

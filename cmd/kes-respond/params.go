@@ -138,8 +138,8 @@ func isNumber(s string) error {
 }
 
 // exampleLine is a command that a person may type: the task's sample as flags.
-func exampleLine(t *task.Task) string {
-	line := "kes-respond " + t.Name + " --targetHost PC-12"
+func exampleLine(t *task.Task, target string) string {
+	line := "kes-respond " + t.Name + " " + target
 	if isArray(t) {
 		return line + " --params '" + string(t.Sample()) + "' --dryRun true"
 	}

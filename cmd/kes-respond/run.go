@@ -102,7 +102,7 @@ func commands(s surroundings) *cobra.Command {
 		if c == root && !strings.HasPrefix(s.args[1], "-") {
 			return noCommand(c, s.args[1])
 		}
-		return usage("%w", err)
+		return usage("%w%s", err, meantFlag(c, err))
 	})
 	root.AddGroup(&cobra.Group{ID: "tasks", Title: "Tasks:"})
 	for _, t := range task.All() {
@@ -178,24 +178,6 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 			return c.Help()
 		},
 	}
-}
-
-// noCommand refuses a word that names no command, with the nearest names.
-func noCommand(root *cobra.Command, word string) error {
-	root.SuggestionsMinimumDistance = 3
-	if near := root.SuggestionsFor(word); len(near) > 0 {
-		return usage("%q is no command; did you mean %s?", word, strings.Join(near, " or "))
-	}
-	return usage("%q is no command", word)
-}
-
-// noWords refuses stray words: after a task's flags they are a value that
-// lost its flag.
-func noWords(c *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usage("%s: %q is one word too many", c.Name(), args[0])
-	}
-	return nil
 }
 
 // withPlugin runs f with a Plugin made from the settings, and closes it.

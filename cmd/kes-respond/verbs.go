@@ -165,7 +165,7 @@ func sampleCommand(s surroundings) *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			t, ok := task.Lookup(args[0])
 			if !ok {
-				return usage("%q is no task; \"kes-respond describe\" lists them", args[0])
+				return noTask(args[0])
 			}
 			if _, err := fmt.Fprintf(s.out, "%s\n", plugin.SampleRequest(t)); err != nil {
 				return &exitError{shared.ExitFailed, err}
