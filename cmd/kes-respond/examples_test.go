@@ -45,7 +45,7 @@ func TestEveryExampleOfHelpRuns(t *testing.T) {
 	codes := map[string]int{"kes-respond status 4711": 4} // KSC has made no console task of that one
 	elsewhere := strings.NewReplacer(
 		"/etc/bash_completion.d/", s.dir+"/indicators/bash-", `"${fpath[1]}/_kes-respond"`, s.dir+"/_kes-respond", "~/.config/fish/completions/", s.dir+"/",
-		" | Out-String | Invoke-Expression", "", "/var/log/auth.log", filepath.Join(s.dir, "auth.log"),
+		"/etc/kes-respond/", s.dir+"/etc/", " | Out-String | Invoke-Expression", "", "/var/log/auth.log", filepath.Join(s.dir, "auth.log"),
 	)
 	var last []string // what keeps others from being carried out
 	for _, words := range all {

@@ -42,7 +42,7 @@ file /etc/kes-respond/policy.yaml always counts, where it is there, and the one
 that the configuration names (policy) counts as well; what either denies is
 denied. No flag, variable or request switches a policy off.`,
 		Example: "  kes-respond policy example >policy.yaml\n  kes-respond sample isolateHost | kes-respond policy test",
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(policyTestCommand(s), policyExampleCommand(s))
 	return c

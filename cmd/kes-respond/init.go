@@ -1,0 +1,266 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kes-respond/kes-respond/plugin"
+	"github.com/kes-respond/kes-respond/plugin/ksc"
+	"github.com/kes-respond/kes-respond/shared"
+)
+
+// initFlags are the answers to the questions of init.
+type initFlags struct {
+	config, host, port, user, domain, internal, pin, area, force *once
+}
+
+func initCommand(s surroundings) *cobra.Command {
+	f := &initFlags{}
+	c := &cobra.Command{
+		Use: "init", Short: "write a configuration: asks where KSC is, shows its certificate, tries the login", Args: noWords,
+		Long: `init asks for what is needed to reach KSC and writes it to a configuration file, and
+the password to a file beside it that only you can read. The server's certificate
+is shown before a password is asked for: compare its SHA-256 with the certificate
+on the Administration Server itself. Nothing is written before the login was tried.
+
+What a flag or the environment (kscHost, kscPort, kscUser, kscPassword ...) says is
+not asked. Where nobody can be asked, --pin says which certificate was compared.
+
+Exit codes: 0 written; 6 not confirmed; 69, 77 KSC not reached, not trusted, or the
+login refused: nothing is written.`,
+		Example: "  kes-respond init --config /etc/kes-respond/config.yaml",
+		RunE:    func(c *cobra.Command, _ []string) error { return f.run(c.Context(), s) },
+	}
+	flags := c.Flags()
+	flags.SortFlags = false
+	f.config = fileFlag(flags, "config", "file to write (default: KES_RESPOND_CONFIG; for root /etc/kes-respond/config.yaml)")
+	f.host = stringFlag(flags, "kscHost", "address of the Administration Server")
+	f.port = stringFlag(flags, "kscPort", "its OpenAPI port (default "+ksc.DefaultPort+")")
+	f.user = stringFlag(flags, "kscUser", "account")
+	f.domain = stringFlag(flags, "kscDomain", "domain of the account")
+	f.internal = boolFlag(flags, "kscInternalUser", "true: the account lives in KSC")
+	f.pin = stringFlag(flags, "pin", "SHA-256 of the server's certificate, compared by you")
+	f.pin.check = func(text string) error {
+		if _, is := ksc.ParsePin(text); !is {
+			return errors.New("is no SHA-256 of a certificate: 64 hexadecimal digits")
+		}
+		return nil
+	}
+	f.area = stringFlag(flags, "area", "name of the calling application, part of the console task's name (default "+shared.DefaultArea+")")
+	f.area.check = shared.CheckArea
+	f.force = boolFlag(flags, "force", "true: replace files that are there")
+	return c
+}
+
+// foundation is a configuration on its way to its file.
+type foundation struct {
+	flags     *initFlags
+	s         surroundings
+	ask       *questions // nil: nobody can be asked
+	path      string     // of the configuration
+	beside    string     // the password's; empty where it lies somewhere already
+	server    serverFile
+	area      string
+	shown     ksc.Certificate
+}
+
+func (f *initFlags) run(ctx context.Context, s surroundings) error {
+	i := &foundation{flags: f, s: s}
+	if s.person {
+		i.ask = newQuestions(s)
+	}
+	for _, step := range []func(context.Context) error{i.place, i.address, i.certificate, i.account, i.check, i.write} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// place finds the file, before anything is asked that would be lost.
+func (i *foundation) place(context.Context) error {
+	who := i.s.account()
+	i.path = cmp.Or(i.flags.config.value, i.s.getenv("KES_RESPOND_CONFIG"))
+	if i.path == "" && who.root {
+		i.path = "/etc/kes-respond/config.yaml"
+	}
+	if i.path == "" {
+		return usage("init: --config says which file to write; programs find it by KES_RESPOND_CONFIG or --config")
+	}
+	full, err := filepath.Abs(i.path)
+	if err != nil {
+		return usage("init: %w", err)
+	}
+	i.path, i.beside = full, filepath.Join(filepath.Dir(full), "password")
+	if _, err := i.server.environment(i.s.getenv); err != nil {
+		return usage("%w", err)
+	}
+	if i.server.PasswordFile != "" {
+		if i.server.PasswordFile, err = filepath.Abs(i.server.PasswordFile); err != nil {
+			return usage("init: %w", err)
+		}
+		i.beside = ""
+	}
+	for _, path := range []string{i.path, i.beside} {
+		if _, err := os.Lstat(path); path != "" && err == nil && i.flags.force.value != "true" {
+			return usage("init: %s is there already; --force true replaces it", path)
+		}
+	}
+	return nil
+}
+
+// wanted is the answer to a question: a flag's, the environment's, or a person's.
+func (i *foundation) wanted(ctx context.Context, flag *once, name, known, suggested, question string, check func(string) error) (string, error) {
+	if flag.set {
+		known = flag.value
+	}
+	if known == "" && i.ask == nil {
+		known = suggested
+	}
+	if known == "" {
+		if i.ask == nil {
+			return "", usage("init: --%s is required where nobody can be asked", name)
+		}
+		return i.ask.line(ctx, question, suggested, check)
+	}
+	if err := check(known); err != nil {
+		return "", usage("init: --%s: %w", name, err)
+	}
+	return known, nil
+}
+
+func (i *foundation) address(ctx context.Context) (err error) {
+	if i.server.Host, err = i.wanted(ctx, i.flags.host, "kscHost", i.server.Host, "", "Address of the Administration Server", checkHost); err != nil {
+		return err
+	}
+	at, err := i.wanted(ctx, i.flags.port, "kscPort", string(i.server.Port), ksc.DefaultPort, "OpenAPI port", func(text string) error {
+		_, err := ksc.ParsePort([]byte(strconv.Quote(text)))
+		return err
+	})
+	i.server.Port = port(at)
+	return err
+}
+
+// certificate shows what the server shows, and has it compared before a password
+// leaves.
+func (i *foundation) certificate(ctx context.Context) error {
+	trust, err := i.server.Cert.trust()
+	if err != nil {
+		return usage("%w", err)
+	}
+	client, err := ksc.New(ksc.Config{
+		Addr: hostPort(i.server), User: "nobody", AskPassword: func(context.Context) (string, error) { return "", errors.New("no password is asked for here") },
+		Trust: trust, Proxy: proxy(i.s.getenv), UserAgent: plugin.Name + "/" + version,
+	})
+	if err != nil {
+		return usage("%w", err)
+	}
+	i.shown, err = client.Certificate(ctx)
+	if err != nil {
+		return &exitError{shared.ExitReach, fmt.Errorf("%w; nothing was written", err)}
+	}
+	fmt.Fprintf(i.s.err, "The server shows this certificate:\n  subject  %s\n  issuer   %s\n  valid    %s to %s\n  SHA-256  %s\n",
+		printable(i.shown.Subject), printable(i.shown.Issuer), i.shown.NotBefore.Format(time.DateOnly), i.shown.NotAfter.Format(time.DateOnly), i.shown.SHA256)
+	pin, _ := ksc.ParsePin(i.flags.pin.value)
+	switch {
+	case i.flags.pin.set && hex.EncodeToString(pin[:]) != strings.ToLower(i.shown.SHA256):
+		return &exitError{shared.ExitReach, fmt.Errorf("this is not the certificate that --pin names: either it was replaced, or somebody stands between; nothing was written")}
+	case i.flags.pin.set:
+	case i.shown.Problem == "": // what kscCert names vouches for it, or the system's authorities do
+		return nil
+	case len(i.server.Cert) > 0:
+		return &exitError{shared.ExitReach, fmt.Errorf("kscCert does not vouch for it: %s; nothing was written", i.shown.Problem)}
+	case i.ask == nil:
+		return usage("init: compare the SHA-256 with the certificate on the Administration Server, and say --pin %s; nothing was written", i.shown.SHA256)
+	default:
+		fmt.Fprintln(i.s.err, "Compare the SHA-256 with the certificate on the Administration Server itself (klserver.cer), not over this connection.")
+		same, err := i.ask.yes(ctx, "Is it the same?")
+		if err != nil {
+			return err
+		}
+		if !same {
+			return &exitError{shared.ExitCancelled, errors.New("not the same: nothing was written")}
+		}
+	}
+	i.server.Cert = certs{i.shown.SHA256}
+	return nil
+}
+
+// account asks for the account and its password.
+func (i *foundation) account(ctx context.Context) (err error) {
+	needed := func(text string) error {
+		if text == "" {
+			return errors.New("is needed")
+		}
+		return nil
+	}
+	if i.server.User, err = i.wanted(ctx, i.flags.user, "kscUser", i.server.User, "", "Account", needed); err != nil {
+		return err
+	}
+	if i.flags.domain.set {
+		i.server.Domain = i.flags.domain.value
+	}
+	if i.flags.internal.set {
+		i.server.InternalUser = i.flags.internal.value == "true"
+	} else if i.ask != nil && !i.server.InternalUser && i.server.Domain == "" {
+		if i.server.InternalUser, err = i.ask.yes(ctx, "Does the account live in KSC, and not in Windows or a domain?"); err != nil {
+			return err
+		}
+	}
+	if i.server.password == nil && i.server.PasswordFile == "" {
+		if i.ask == nil {
+			return usage("init: no password: set kscPassword in the environment, or kscPasswordFile to a file that only its owner can read")
+		}
+		password, err := i.ask.secret(ctx, "Password (it is not shown)")
+		if err == nil {
+			err = checkPassword("the answer", password)
+		}
+		if err != nil {
+			return err
+		}
+		i.server.password = func() string { return password }
+	}
+	i.area, err = i.wanted(ctx, i.flags.area, "area", "", shared.DefaultArea, "Name of the calling application, as console tasks show it", shared.CheckArea)
+	return err
+}
+
+// check tries all that check does. What it writes is the ledger alone.
+func (i *foundation) check(ctx context.Context) error {
+	config, err := i.server.client(i.s, defaultServer)
+	if err != nil {
+		return usage("%w", err)
+	}
+	p, err := plugin.New(ctx, plugin.Config{
+		Version: version, Servers: map[string]ksc.Config{defaultServer: config}, Default: defaultServer, Area: i.area, CheckAnew: true,
+		Ledger: ledgerFile{}.ledger(i.s).open,
+	})
+	if err != nil {
+		return usage("%w", err)
+	}
+	bound, cancel := context.WithTimeout(ctx, shared.DefaultSubmitTimeout)
+	defer cancel()
+	checked, err := p.Check(bound, shared.Request{Type: shared.TypeCheck})
+	closing, stop := context.WithTimeout(context.WithoutCancel(ctx), closeBound)
+	defer stop()
+	_ = p.Close(closing) // what was to be known is known
+	if err != nil {
+		return &exitError{shared.ExitFailed, err}
+	}
+	var b strings.Builder
+	checkedText(&b, checked)
+	fmt.Fprint(i.s.err, b.String())
+	if code := checked.Exit(); code != shared.ExitOK {
+		return &exitError{code, errors.New("nothing was written")}
+	}
+	return nil
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/kes-respond/kes-respond/shared"
+)
+
+// questions are put to a person at a terminal, on standard error.
+type questions struct {
+	s  surroundings
+	in *bufio.Reader
+}
+
+func newQuestions(s surroundings) *questions {
+	return &questions{s, bufio.NewReader(io.LimitReader(s.in, 1<<20))}
+}
+
+// mostTries is how often a question is put before it is given up.
+const mostTries = 3
+
+// errNotAnswered ends what a person was asked for.
+var errNotAnswered = errors.New("not answered: nothing was done")
+
+// line asks for a line; an empty one means what is suggested. check says what is
+// wrong with an answer.
+func (q *questions) line(ctx context.Context, question, suggested string, check func(string) error) (string, error) {
+	if suggested != "" {
+		question += " [" + suggested + "]"
+	}
+	for range mostTries {
+		fmt.Fprintf(q.s.err, "%s: ", question)
+		text, err := q.answer(ctx, func() (string, error) { return q.in.ReadString('\n') })
+		if err != nil {
+			return "", err
+		}
+		if text = strings.TrimSpace(text); text == "" {
+			text = suggested
+		}
+		if err := check(text); err != nil {
+			fmt.Fprintf(q.s.err, "  %s\n", printable(err.Error()))
+			continue
+		}
+		return text, nil
+	}
+	return "", &exitError{shared.ExitUsage, errNotAnswered}
+}
+
+// yes asks for a yes; everything else is a no.
+func (q *questions) yes(ctx context.Context, question string) (bool, error) {
+	fmt.Fprintf(q.s.err, "%s [y/N] ", question)
+	text, err := q.answer(ctx, func() (string, error) { return q.in.ReadString('\n') })
+	switch strings.ToLower(strings.TrimSpace(text)) {
+	case "y", "yes":
+		return err == nil, err
+	}
+	return false, err
+}
+
+// secret asks for what is not shown as it is typed.
+func (q *questions) secret(ctx context.Context, question string) (string, error) {
+	f, is := q.s.in.(*os.File)
+	if !is {
+		return "", errors.New("there is no terminal to read a password from")
+	}
+	before, err := term.GetState(int(f.Fd()))
+	if err != nil {
+		return "", err
+	}
+	fmt.Fprintf(q.s.err, "%s: ", question)
+	text, err := q.answer(ctx, func() (string, error) {
+		data, err := term.ReadPassword(int(f.Fd()))
+		return string(data), err
+	})
+	fmt.Fprintln(q.s.err)
+	if ctx.Err() != nil {
+		return "", errors.Join(err, term.Restore(int(f.Fd()), before)) // else the shell would go on without showing what is typed
+	}
+	return text, err
+}
+
+// answer waits for what is read, or for ctx: who interrupts is not made to press
+// Enter as well.
+func (q *questions) answer(ctx context.Context, read func() (string, error)) (string, error) {
+	type answer struct {
+		text string
+		err  error
+	}
+	got := make(chan answer, 1)
+	go func() { // it may wait for ever; the program ends all the same
+		text, err := read()
+		got <- answer{text, err}
+	}()
+	select {
+	case a := <-got:
+		if a.err != nil && a.text == "" {
+			return "", &exitError{shared.ExitCancelled, errNotAnswered}
+		}
+		return a.text, nil
+	case <-ctx.Done():
+		fmt.Fprintln(q.s.err)
+		return "", &exitError{shared.ExitCancelled, errNotAnswered}
+	}
+}
