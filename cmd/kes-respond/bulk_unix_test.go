@@ -19,7 +19,7 @@ import (
 )
 
 // hostList writes a file of so many hosts.
-func hostList(t *testing.T, dir string, many int) string {
+func hostList(t testing.TB, dir string, many int) string {
 	t.Helper()
 	var b strings.Builder
 	for i := range many {

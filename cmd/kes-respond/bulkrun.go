@@ -198,10 +198,13 @@ func (b *bulk) notBegun(i int) {
 	if cause := context.Cause(b.starting); cause != nil && !errors.Is(cause, context.Canceled) {
 		why = cause.Error()
 	}
-	message := "not begun: " + why + "; nothing was sent"
+	message, again := "not begun: "+why+"; nothing was sent", "Run the same again."
+	if b.batch != "" {
+		again = "Run the same again, with --batch " + b.batch + ": what was sent is not sent again."
+	}
 	result := shared.Result{
 		Outcome: shared.Cancelled, Task: b.flags.task.Name, TargetHost: b.all[i].host, Message: message,
-		Error: &shared.Error{Code: shared.CancelledCode, Message: message, Retryable: true, Assistance: "Run the same again, with --batch " + b.batch + ": what was sent is not sent again."},
+		Error: &shared.Error{Code: shared.CancelledCode, Message: message, Retryable: true, Assistance: again},
 	}
 	b.took(i, shared.NewID(), result)
 }

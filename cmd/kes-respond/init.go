@@ -64,14 +64,14 @@ login refused: nothing is written.`,
 
 // foundation is a configuration on its way to its file.
 type foundation struct {
-	flags     *initFlags
-	s         surroundings
-	ask       *questions // nil: nobody can be asked
-	path      string     // of the configuration
-	beside    string     // the password's; empty where it lies somewhere already
-	server    serverFile
-	area      string
-	shown     ksc.Certificate
+	flags  *initFlags
+	s      surroundings
+	ask    *questions // nil: nobody can be asked
+	path   string     // of the configuration
+	beside string     // the password's; empty where it lies somewhere already
+	server serverFile
+	area   string
+	shown  ksc.Certificate
 }
 
 func (f *initFlags) run(ctx context.Context, s surroundings) error {
