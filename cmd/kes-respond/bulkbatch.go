@@ -1,12 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -139,22 +137,14 @@ func (b *bulk) confirm(ctx context.Context) error {
 	if !b.asks() || b.flags.bulk.yes.value == "true" {
 		return nil
 	}
-	fmt.Fprint(b.s.err, b.question())
-	answer := make(chan string, 1)
-	go func() { // it may read for ever; the program ends all the same
-		text, _ := bufio.NewReader(io.LimitReader(b.s.in, 100)).ReadString('\n')
-		answer <- strings.TrimSpace(text)
-	}()
-	said := ""
-	select {
-	case said = <-answer:
-	case <-ctx.Done():
-		fmt.Fprintln(b.s.err)
+	sure, err := newQuestions(b.s).yes(ctx, b.question())
+	if err != nil {
+		return err
 	}
-	if said == "y" || said == "yes" || said == "Y" {
-		return nil
+	if !sure {
+		return &exitError{shared.ExitCancelled, errors.New("not confirmed: nothing was sent")}
 	}
-	return &exitError{shared.ExitCancelled, errors.New("not confirmed: nothing was sent")}
+	return nil
 }
 
 func (b *bulk) question() string {
@@ -174,7 +164,7 @@ func (b *bulk) question() string {
 			q.WriteString("  whether they have is seen only with --wait done; else each counts for half an hour\n")
 		}
 	}
-	q.WriteString("Send it? [y/N] ")
+	q.WriteString("Send it?")
 	return q.String()
 }
 

@@ -28,7 +28,7 @@ func newQuestions(s surroundings) *questions {
 const mostTries = 3
 
 // errNotAnswered ends what a person was asked for.
-var errNotAnswered = errors.New("not answered: nothing was done")
+var errNotAnswered = errors.New("not answered: nothing was sent or written")
 
 // line asks for a line; an empty one means what is suggested. check says what is
 // wrong with an answer.

@@ -186,7 +186,7 @@ func TestBulkAtATerminal(t *testing.T) {
 		one.types("\x03")
 		code, shown := one.end()
 		assert.Equal(t, 6, code, shown)
-		assert.Contains(t, shown, "not confirmed: nothing was sent")
+		assert.Contains(t, shown, "not answered: nothing was sent or written")
 	})
 	orders := at.orders(t, dir)
 	assert.Len(t, orders, 40)
