@@ -9,8 +9,12 @@ import (
 	"github.com/kes-respond/kes-respond/shared"
 )
 
-// moves says that a terminal is there on which lines can change in place.
-func (s surroundings) moves() bool { return s.terminal && s.getenv("TERM") != "dumb" }
+// moves says that a terminal is there on which lines can change in place. Windows
+// has no TERM; elsewhere one without it can do nothing.
+func (s surroundings) moves() bool {
+	kind := s.getenv("TERM")
+	return s.terminal && kind != "dumb" && (kind != "" || runtime.GOOS == "windows")
+}
 
 // colours says that colour is shown: on a terminal that knows it, unless
 // somebody has said no (no-color.org). Old consoles of Windows would print the

@@ -3,14 +3,12 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -149,51 +147,6 @@ func (i *foundation) address(ctx context.Context) (err error) {
 	})
 	i.server.Port = port(at)
 	return err
-}
-
-// certificate shows what the server shows, and has it compared before a password
-// leaves.
-func (i *foundation) certificate(ctx context.Context) error {
-	trust, err := i.server.Cert.trust()
-	if err != nil {
-		return usage("%w", err)
-	}
-	client, err := ksc.New(ksc.Config{
-		Addr: hostPort(i.server), User: "nobody", AskPassword: func(context.Context) (string, error) { return "", errors.New("no password is asked for here") },
-		Trust: trust, Proxy: proxy(i.s.getenv), UserAgent: plugin.Name + "/" + version,
-	})
-	if err != nil {
-		return usage("%w", err)
-	}
-	i.shown, err = client.Certificate(ctx)
-	if err != nil {
-		return &exitError{shared.ExitReach, fmt.Errorf("%w; nothing was written", err)}
-	}
-	fmt.Fprintf(i.s.err, "The server shows this certificate:\n  subject  %s\n  issuer   %s\n  valid    %s to %s\n  SHA-256  %s\n",
-		printable(i.shown.Subject), printable(i.shown.Issuer), i.shown.NotBefore.Format(time.DateOnly), i.shown.NotAfter.Format(time.DateOnly), i.shown.SHA256)
-	pin, _ := ksc.ParsePin(i.flags.pin.value)
-	switch {
-	case i.flags.pin.set && hex.EncodeToString(pin[:]) != strings.ToLower(i.shown.SHA256):
-		return &exitError{shared.ExitReach, fmt.Errorf("this is not the certificate that --pin names: either it was replaced, or somebody stands between; nothing was written")}
-	case i.flags.pin.set:
-	case i.shown.Problem == "": // what kscCert names vouches for it, or the system's authorities do
-		return nil
-	case len(i.server.Cert) > 0:
-		return &exitError{shared.ExitReach, fmt.Errorf("kscCert does not vouch for it: %s; nothing was written", i.shown.Problem)}
-	case i.ask == nil:
-		return usage("init: compare the SHA-256 with the certificate on the Administration Server, and say --pin %s; nothing was written", i.shown.SHA256)
-	default:
-		fmt.Fprintln(i.s.err, "Compare the SHA-256 with the certificate on the Administration Server itself (klserver.cer), not over this connection.")
-		same, err := i.ask.yes(ctx, "Is it the same?")
-		if err != nil {
-			return err
-		}
-		if !same {
-			return &exitError{shared.ExitCancelled, errors.New("not the same: nothing was written")}
-		}
-	}
-	i.server.Cert = certs{i.shown.SHA256}
-	return nil
 }
 
 // account asks for the account and its password.
