@@ -129,7 +129,7 @@ func (f *taskFlags) runBulk(ctx context.Context, s surroundings) error {
 	}
 	b := &bulk{flags: f, s: s, template: template, all: all}
 	if b.asks() && f.bulk.yes.value != "true" && !s.answers(f.bulk.targets.value) {
-		return usage("%s: %d hosts would be changed, and nobody is there to be asked: say --yes true, or try it with --dryRun true", f.task.Name, len(all))
+		return usage("%s: %s would be changed, and nobody is there to be asked: say --yes true, or try it with --dryRun true", f.task.Name, hosts(len(all)))
 	}
 	return withPlugin(ctx, s, f.common, func(p *plugin.Plugin, _ settings) error {
 		b.plugin = p

@@ -168,11 +168,13 @@ func (b *bulk) question() string {
 	return q.String()
 }
 
-func hosts(n int) string {
+func hosts(n int) string { return counted(n, "host") }
+
+func counted(n int, what string) string {
 	if n == 1 {
-		return "1 host"
+		return "1 " + what
 	}
-	return strconv.Itoa(n) + " hosts"
+	return strconv.Itoa(n) + " " + what + "s"
 }
 
 func (b *bulk) firstHosts() string {

@@ -106,7 +106,7 @@ func (t *tally) text() string {
 // end says how it went, what was not sent and how to go on, and gives the exit
 // code.
 func (b *bulk) end(ctx context.Context) error {
-	said := fmt.Sprintf("%d targets: %s", len(b.all), b.sum.text())
+	said := counted(len(b.all), "target") + ": " + b.sum.text()
 	if b.sum.answered > 0 {
 		said += fmt.Sprintf("; for %d of them an earlier run answers: those were not sent again", b.sum.answered)
 	}

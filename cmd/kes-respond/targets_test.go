@@ -47,7 +47,7 @@ func TestTargetsAtTheirLimits(t *testing.T) {
 	filled := func(bytes int) string { return "PC-1\n" + strings.Repeat("#", bytes-len("PC-1\n")) }
 	code, said = toldOf(t, filled(maxTargetsBytes), "isolateHost", "--action", "1")
 	assert.Equal(t, 64, code)
-	assert.Contains(t, said, "1 hosts would be changed")
+	assert.Contains(t, said, "1 host would be changed")
 	code, said = toldOf(t, filled(maxTargetsBytes+1), "isolateHost", "--action", "1")
 	assert.Equal(t, 64, code)
 	assert.Contains(t, said, "is too long: it may have 16777216 bytes")
