@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -98,32 +99,19 @@ var (
 
 // stays is what is left on the screen: what a move up wipes away is gone.
 func stays(shown string) string {
-	var lines []string
-	for _, part := range regexp.MustCompile(`(\x1b\[\d+A\x1b\[J|\n)`).Split(shown, -1) {
-		lines = append(lines, part)
-	}
-	var kept []string
-	rest := shown
-	for range lines {
-		at := moving.FindStringIndex(rest)
-		end := strings.IndexByte(rest, '\n')
-		switch {
-		case at != nil && (end < 0 || at[0] < end):
-			n := 0
-			for _, c := range rest[at[0]+2 : at[1]] {
-				if c < '0' || c > '9' {
-					break
-				}
-				n = n*10 + int(c-'0')
-			}
-			kept = kept[:max(len(kept)-n, 0)]
-			rest = rest[at[1]:]
-		case end >= 0:
-			kept = append(kept, strings.TrimRight(rest[:end], "\r"))
-			rest = rest[end+1:]
+	kept := []string{""}
+	for _, part := range regexp.MustCompile(`\x1b\[\d+A\x1b\[J|\r?\n|[^\x1b\r\n]+|.`).FindAllString(shown, -1) {
+		up := 0
+		switch _, err := fmt.Sscanf(part, "\x1b[%dA", &up); {
+		case err == nil:
+			kept = append(kept[:max(len(kept)-1-up, 0)], "")
+		case strings.HasSuffix(part, "\n"):
+			kept = append(kept, "")
+		default:
+			kept[len(kept)-1] += part
 		}
 	}
-	return strings.Join(append(kept, rest), "\n")
+	return strings.Join(kept, "\n")
 }
 
 // TestBulkAtATerminal asks, shows what runs in place, and leaves a line for each
