@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/kes-respond/kes-respond/shared"
 )
 
 // toldOf runs a task command for a file of targets as a program that nobody can be
@@ -51,6 +53,15 @@ func TestTargetsAtTheirLimits(t *testing.T) {
 	code, said = toldOf(t, filled(maxTargetsBytes+1), "isolateHost", "--action", "1")
 	assert.Equal(t, 64, code)
 	assert.Contains(t, said, "is too long: it may have 16777216 bytes")
+}
+
+// TestPlainNamesAreHosts holds the short way by which most names are let through
+// against the whole check.
+func TestPlainNamesAreHosts(t *testing.T) {
+	for _, host := range []string{plainName[:plainBytes], plainName[1:], "-", ".", "_"} {
+		_, refusal := shared.ParseRequest(lineOf("isolateHost", host, []byte(`{}`)))
+		assert.Nil(t, refusal, host)
+	}
 }
 
 // TestWrongLinesAreAllNamed lists twenty of them in the order of the file, and how
