@@ -85,7 +85,7 @@ func (f form) line() ([]byte, *shared.Error) {
 			out[name] = formValue(kinds.property(name), raw)
 		}
 	}
-	if n := hosts(out["targetHost"]); n > 1 {
+	if n := hostsNamed(out["targetHost"]); n > 1 {
 		return nil, shared.Refuse(shared.Violation{
 			Pointer: shared.Pointer("targetHost"), Message: fmt.Sprintf("names %d hosts: a request is for one; make one for each", n),
 		})
@@ -127,8 +127,8 @@ func (s schema) property(name string) schema {
 	return schema{}
 }
 
-// hosts counts what a value names that should be one host.
-func hosts(raw json.RawMessage) int {
+// hostsNamed counts what a value names that should be one host.
+func hostsNamed(raw json.RawMessage) int {
 	var several []json.RawMessage
 	if json.Unmarshal(raw, &several) == nil {
 		return len(several)
