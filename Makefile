@@ -5,6 +5,7 @@ SHELL      := /bin/bash
 BIN        := bin
 VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 GOBUILD    := CGO_ENABLED=0 go build -trimpath -buildvcs=false
+PROGRAMS   := cmd/*/
 LDFLAGS    := -s -w -buildid= -X "main.version=$(VERSION)"
 
 .DEFAULT_GOAL := help
@@ -16,7 +17,7 @@ help: ## list the targets
 .PHONY: build
 build: ## build every program into bin/
 	@mkdir -p $(BIN)
-	@for p in cmd/*/; do n=$$(basename $$p); $(GOBUILD) -ldflags '$(LDFLAGS)' -o $(BIN)/$$n$$(go env GOEXE) ./$$p || exit 1; done
+	@for p in $(PROGRAMS); do n=$$(basename $$p); $(GOBUILD) -ldflags '$(LDFLAGS)' -o $(BIN)/$$n$$(go env GOEXE) ./$$p || exit 1; done
 
 .PHONY: test
 test: ## run every test, with the race detector where cgo is at hand
@@ -49,6 +50,10 @@ generate: ## write what is generated anew: manifest/ from the tasks, KSC's error
 .PHONY: bench
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: release
+release: ## build what is released into dist/; without a tag of git this is a dry run
+	@.ci/release/build dist
 
 .PHONY: lint
 lint: ## gofmt, gofumpt, vet, staticcheck and whether the generated Go is current, at the versions pinned in .ci/

@@ -20,7 +20,7 @@ func TestTheUnitOfTheSecurityPage(t *testing.T) {
 	require.NoError(t, err)
 	m := regexp.MustCompile("(?ms)^```ini\n(.*?)^```$").FindStringSubmatch(string(page))
 	require.NotNil(t, m)
-	unit := strings.Replace(m[1], "/usr/local/bin/kes-respond", "/bin/true", 1)
+	unit := strings.Replace(m[1], "/usr/bin/kes-respond", "/bin/true", 1)
 	require.NotEqual(t, m[1], unit, "the program is not where the page says")
 	path := filepath.Join(t.TempDir(), "page.service")
 	analyze := func(unit string, args ...string) (string, error) {
