@@ -1,0 +1,205 @@
+//go:build linux
+
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"sort"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// released is the tag of the release that the tests make: nobody's.
+const released = "9.8.7"
+
+// TestRelease makes a release from a tag, twice, from two folders: the bytes
+// are the same, and whatever names a version names the tag. Then it types what
+// INSTALL.md prints.
+func TestRelease(t *testing.T) {
+	if os.Getenv("KES_RESPOND_TEST_ALL") == "" {
+		t.Skip("KES_RESPOND_TEST_ALL is not set: a release takes a minute, and is installed")
+	}
+	for _, program := range []string{"zip", "dpkg", "rpm", "buildah", "awk", "systemd-analyze"} {
+		need(t, program)
+	}
+	first, second := makeRelease(t, filepath.Join(t.TempDir(), "a"), ""), makeRelease(t, filepath.Join(t.TempDir(), "another", "folder"), "\n// compiled anew\n")
+	names := files(t, first)
+	require.Equal(t, names, files(t, second))
+	for _, name := range names {
+		assert.True(t, sameBytes(t, filepath.Join(first, name), filepath.Join(second, name)), "%s differs between two folders", name)
+	}
+	base := filepath.Join(first, "kes-respond_"+released+"_linux_"+runtime.GOARCH)
+	unpacked := t.TempDir()
+	command(t, unpacked, "tar", "-xzf", base+".tar.gz", "--strip-components=1")
+	program := filepath.Join(unpacked, "kes-respond")
+
+	t.Run("versions", func(t *testing.T) {
+		assert.Contains(t, command(t, unpacked, program, "version"), "kes-respond v"+released+", protocol ")
+		var described struct{ Version string }
+		require.NoError(t, json.Unmarshal([]byte(command(t, unpacked, program, "describe")), &described))
+		assert.Equal(t, "v"+released, described.Version)
+		assert.Equal(t, released, strings.TrimSpace(command(t, first, "dpkg-deb", "-f", base+".deb", "Version")))
+		assert.Equal(t, released, command(t, first, "rpm", "-qp", "--qf", "%{VERSION}", base+".rpm"))
+		sbom, err := os.ReadFile(base + ".cdx.json")
+		require.NoError(t, err)
+		var bom struct {
+			Metadata struct {
+				Component struct{ Name, Version string }
+			}
+			Components []struct{ Name, Version string }
+		}
+		require.NoError(t, json.Unmarshal(sbom, &bom))
+		assert.Equal(t, "v"+released, bom.Metadata.Component.Version)
+		assert.NotContains(t, string(sbom), filepath.Dir(first), "a path of the machine that built it")
+		listed := map[string]string{}
+		for _, c := range bom.Components {
+			listed[c.Name] = c.Version
+		}
+		linked := regexp.MustCompile(`(?m)^\s+dep\s+(\S+)\s+(\S+)`).FindAllStringSubmatch(command(t, first, "go", "version", "-m", program), -1)
+		require.NotEmpty(t, linked)
+		licences, err := os.ReadFile(filepath.Join(unpacked, "LICENSES-of-others.txt"))
+		require.NoError(t, err)
+		for _, m := range linked {
+			assert.Equal(t, m[2], listed[m[1]], "%s in the SBOM", m[1])
+			assert.Contains(t, string(licences), "\n==== "+m[1]+"\n")
+		}
+	})
+	t.Run("rpm", func(t *testing.T) {
+		said := command(t, first, "rpm", "-qip", base+".rpm")
+		assert.Contains(t, said, "License     : Apache-2.0")
+		assert.Contains(t, said, "Build Host  : kes-respond.example", "where it was built shows")
+		inside := command(t, first, "rpm", "-qlvp", base+".rpm")
+		assert.Regexp(t, `(?m)^-rwxr-xr-x .* root .* /usr/bin/kes-respond$`, inside)
+		assert.Regexp(t, `(?m)^drwxr-xr-x .* root .* /etc/kes-respond$`, inside)
+		assert.Contains(t, inside, "/usr/lib/systemd/system/kes-respond-recover.service")
+		assert.Contains(t, command(t, first, "rpm", "-qp", "--requires", base+".rpm"), "shadow-utils")
+	})
+	t.Run("as INSTALL.md says", func(t *testing.T) {
+		if os.Getuid() != 0 {
+			t.Skip("packages are installed by root alone")
+		}
+		if _, err := exec.Command("dpkg", "-s", "kes-respond").CombinedOutput(); err == nil {
+			t.Skip("kes-respond is installed here: a test must not remove it")
+		}
+		installedAndPurged(t, first)
+	})
+}
+
+// installedAndPurged runs the blocks of INSTALL.md one after the other in the
+// folder of a release, and looks at the machine between them.
+func installedAndPurged(t *testing.T, dir string) {
+	page, err := os.ReadFile("INSTALL.md")
+	require.NoError(t, err)
+	blocks := regexp.MustCompile("(?ms)^```bash\n(.*?)^```$").FindAllStringSubmatch(string(page), -1)
+	require.Len(t, blocks, 4, "the checksums, the package, the image, the removal")
+	run := func(block int) string {
+		text := strings.ReplaceAll(blocks[block][1], "_amd64.deb", "_"+runtime.GOARCH+".deb")
+		return command(t, dir, "env", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "bash", "-euc", text) // what is installed, not the program of the scripts
+	}
+	assert.Regexp(t, `_`+runtime.GOARCH+`\.deb: OK`, run(0))
+
+	const folder, unit = "/etc/kes-respond", "/usr/lib/systemd/system/kes-respond-recover"
+	t.Cleanup(func() { exec.Command("dpkg", "--purge", "kes-respond").Run() })
+	require.NoFileExists(t, filepath.Join(folder, "password"), "somebody uses this machine")
+	assert.Contains(t, run(1), "kes-respond v"+released)
+	assert.Contains(t, command(t, "/", "/usr/bin/kes-respond", "version"), "v"+released)
+	assert.Equal(t, "755 root root", strings.TrimSpace(command(t, "/", "stat", "-c", "%a %U %G", folder)))
+	assert.Equal(t, "755 root root", strings.TrimSpace(command(t, "/", "stat", "-c", "%a %U %G", "/usr/bin/kes-respond")))
+	assert.Regexp(t, `^kes-respond:x:\d+:\d+:.*:/var/lib/kes-respond:/usr/sbin/nologin$`, strings.TrimSpace(command(t, "/", "getent", "passwd", "kes-respond")))
+	command(t, "/", "systemd-analyze", "verify", unit+".service", unit+".timer")
+	shown, err := os.ReadFile("../../SECURITY.md")
+	require.NoError(t, err)
+	installed, err := os.ReadFile(unit + ".service")
+	require.NoError(t, err)
+	assert.Contains(t, string(shown), "```ini\n"+string(installed)+"```", "the unit is not the one that SECURITY.md shows")
+
+	secret := filepath.Join(folder, "password")
+	require.NoError(t, os.WriteFile(secret, []byte(emulatorPassword), 0o600))
+	command(t, "/", "dpkg", "-r", "kes-respond")
+	assert.NoFileExists(t, "/usr/bin/kes-respond")
+	assert.NoFileExists(t, unit+".service")
+	assert.FileExists(t, secret, "a removal keeps the configuration")
+
+	image := run(2)
+	assert.Contains(t, image, "localhost/kes-respond")
+	defer command(t, dir, "buildah", "rmi", "kes-respond")
+	container := strings.TrimSpace(command(t, dir, "buildah", "from", "--pull-never", "kes-respond"))
+	defer command(t, dir, "buildah", "rm", container)
+	inside := func(args ...string) string {
+		return command(t, dir, "buildah", append([]string{"run", "--isolation", "chroot", container, "--", "/usr/bin/kes-respond"}, args...)...)
+	}
+	assert.Contains(t, inside("version"), "v"+released)
+	assert.Contains(t, inside("suspend", "--reason", "its ledger can be written"), "suspended")
+
+	command(t, dir, "dpkg", "-i", "kes-respond_"+released+"_linux_"+runtime.GOARCH+".deb") // an upgrade by itself
+	command(t, dir, "dpkg", "-i", "kes-respond_"+released+"_linux_"+runtime.GOARCH+".deb")
+	assert.FileExists(t, secret)
+	run(3)
+	assert.NoDirExists(t, folder, "a purge leaves a password")
+	assert.NoFileExists(t, "/usr/bin/kes-respond")
+}
+
+// makeRelease makes a release of this platform from a copy of what git has, in
+// a folder, under a tag that its CHANGELOG speaks of. A comment at the end of
+// each file has Go compile it again, in place of taking it from its cache, and
+// must change nothing.
+func makeRelease(t *testing.T, dir, comment string) string {
+	t.Helper()
+	require.NoError(t, os.MkdirAll(dir, 0o755))
+	root, err := filepath.Abs(toplike)
+	require.NoError(t, err)
+	command(t, root, "bash", "-euc", `git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$0"`, dir)
+	if comment != "" {
+		command(t, dir, "bash", "-euc", `find plugin shared cmd manifest -name '*.go' | while read -r f; do printf %s "$0" >>"$f"; done`, comment)
+	}
+	build := func() ([]byte, error) {
+		cmd := exec.Command(filepath.Join(dir, ".ci/release/build"), "dist")
+		cmd.Env = append(os.Environ(), "VERSION=v"+released, "SOURCE_DATE_EPOCH=1790000000", "PLATFORMS=linux/"+runtime.GOARCH)
+		return cmd.CombinedOutput()
+	}
+	out, err := build()
+	require.Error(t, err, "a release of which the CHANGELOG says nothing")
+	require.Contains(t, string(out), "CHANGELOG.md says nothing of "+released)
+	log, err := os.OpenFile(filepath.Join(dir, "CHANGELOG.md"), os.O_APPEND|os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = log.WriteString("\n## [" + released + "]\n")
+	require.NoError(t, err)
+	require.NoError(t, log.Close())
+	out, err = build()
+	require.NoError(t, err, string(out))
+	return filepath.Join(dir, "dist")
+}
+
+// command runs a command that must succeed, and gives what it said.
+func command(t *testing.T, dir, name string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s %v: %s", name, args, out)
+	return string(out)
+}
+
+func files(t *testing.T, dir string) []string {
+	t.Helper()
+	names := strings.Fields(command(t, dir, "find", ".", "-type", "f", "-printf", "%P\n"))
+	sort.Strings(names)
+	return names
+}
+
+func sameBytes(t *testing.T, a, b string) bool {
+	t.Helper()
+	one, err := os.ReadFile(a)
+	require.NoError(t, err)
+	other, err := os.ReadFile(b)
+	require.NoError(t, err)
+	return string(one) == string(other)
+}
