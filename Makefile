@@ -48,8 +48,15 @@ generate: ## write what is generated anew: manifest/ from the tasks, KSC's error
 	go tool -modfile=.ci/buf.mod buf generate --template shared/rpc/buf.gen.yaml
 	cd shared/rpc && sha256sum responder.proto responderpb/*.pb.go > responderpb/generated.sha256
 
+# SIZE=5 does a twentieth of it, in a minute.
+SIZE ?= 100
 .PHONY: bench
-bench: ## run the benchmarks
+bench: build ## measure the programs on loopback beside net/http and Python, and print a table (SIZE=100, percent)
+	$(GOBUILD) -ldflags '$(LDFLAGS)' -o $(BIN)/floor ./cmd/kes-respond/testdata/floor
+	@$(BIN)/bench -programs $(BIN) -size $(SIZE)
+
+.PHONY: microbench
+microbench: ## run the benchmarks of the packages
 	go test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: release

@@ -42,6 +42,7 @@ var mayImport = map[string][]string{
 	"cmd/ksc-emulator":       {"plugin/ksc/ksctest"},
 	"cmd/demo-host":          {"shared", "shared/rpc"},
 	"cmd/kes-respond-mcp":    {"shared", "shared/jsonl", "manifest"},
+	"cmd/bench":              {"shared", "shared/rpc"},
 	"cmd/kes-respond":        {"shared", "shared/jsonl", "shared/rpc", "manifest", "plugin", "plugin/task", "plugin/ksc", "plugin/guard", "plugin/journal"},
 }
 

@@ -1,6 +1,7 @@
 // Command floor does with net/http alone what one isolateHost command makes
 // of KSC: StartSession, AddIncident, UpdateIncident, EndSession. It checks
-// nothing. The benchmark measures kes-respond against it.
+// nothing. The benchmarks measure kes-respond against it. With a number and
+// another one it makes the two calls in the middle so often, so many at a time.
 package main
 
 import (
@@ -13,6 +14,8 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strconv"
+	"sync"
 	"time"
 )
 
@@ -23,7 +26,7 @@ func main() {
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(pem)
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, MaxIdleConnsPerHost: 64}}
 	base := "https://" + os.Getenv("kscHost") + ":" + os.Getenv("kscPort") + "/api/v1.0/"
 	post := func(method string, headers map[string]string, args any) any {
 		body, err := json.Marshal(args)
@@ -59,12 +62,45 @@ func main() {
 		"Authorization": `KSCBasic user="` + b64(os.Getenv("kscUser")) + `", pass="` + b64(os.Getenv("kscPassword")) + `", internal="0"`,
 	}, object{})
 	in := map[string]string{"X-KSC-Session": fmt.Sprint(session)}
-	id := post("HostGroup.AddIncident", in, object{"pData": object{
-		"KLINCDT_SEVERITY": 2, "KLHST_WKS_HOSTNAME": "host",
-		"KLINCDT_ADDED": object{"type": "datetime", "value": time.Now().UTC().Format("2006-01-02T15:04:05Z")},
-		"KLINCDT_BODY":  `{"targetHost":"host","task":"isolateHost","params":{"action":1},"responseEventIncident":true,"responseEventIncidentArea":"KUMA"}`,
-	}})
-	post("HostGroup.UpdateIncident", in, object{"nId": id, "pData": object{"KLHST_WKS_HOSTNAME": "host", "KLINCDT_IS_HANDLED": false}})
+	incident := func(host string) any {
+		id := post("HostGroup.AddIncident", in, object{"pData": object{
+			"KLINCDT_SEVERITY": 2, "KLHST_WKS_HOSTNAME": host,
+			"KLINCDT_ADDED": object{"type": "datetime", "value": time.Now().UTC().Format("2006-01-02T15:04:05Z")},
+			"KLINCDT_BODY":  `{"targetHost":"` + host + `","task":"isolateHost","params":{"action":1},"responseEventIncident":true,"responseEventIncidentArea":"KUMA"}`,
+		}})
+		post("HostGroup.UpdateIncident", in, object{"nId": id, "pData": object{"KLHST_WKS_HOSTNAME": host, "KLINCDT_IS_HANDLED": false}})
+		return id
+	}
+	if len(os.Args) == 3 {
+		loop(os.Args[1], os.Args[2], incident)
+	} else {
+		fmt.Println(incident("host"))
+	}
 	post("Session.EndSession", in, object{})
-	fmt.Println(id)
+}
+
+// loop calls one so often, so many at a time.
+func loop(often, atOnce string, one func(host string) any) {
+	n, err := strconv.Atoi(often)
+	if err != nil {
+		panic(err)
+	}
+	flight, err := strconv.Atoi(atOnce)
+	if err != nil {
+		panic(err)
+	}
+	numbers := make(chan int)
+	var all sync.WaitGroup
+	for range flight {
+		all.Go(func() {
+			for i := range numbers {
+				one("host-" + strconv.Itoa(i))
+			}
+		})
+	}
+	for i := range n {
+		numbers <- i
+	}
+	close(numbers)
+	all.Wait()
 }

@@ -1,0 +1,9 @@
+//go:build !unix
+
+package main
+
+import "os"
+
+func peakOf(*os.ProcessState) int64 { return 0 }
+
+func ownPeak() int64 { return 0 }

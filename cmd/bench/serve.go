@@ -1,0 +1,169 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"os/exec"
+	"strconv"
+	"sync/atomic"
+	"time"
+)
+
+// request is one of many: each for a host of its own.
+func request(name string, i int, more string) string {
+	return fmt.Sprintf(`{"id":%d,"task":"isolateHost","targetHost":"%s-%d","params":{"action":1},"hostLookup":"never"%s}`+"\n", i, name, i, more)
+}
+
+// serve measures one process that answers many requests, so many at a time,
+// beside a loop over net/http that makes the same two calls for each.
+func (b *bench) serve() error {
+	for _, flight := range []int{1, 8, 64} {
+		n := b.of(4000, 200)
+		var cpu, floorCPU, rate, floorRate []float64
+		for round := range 3 {
+			s, err := b.emulator(fmt.Sprintf("serve-%d-%d", flight, round))
+			if err != nil {
+				return err
+			}
+			ours, err := b.inFlight(s, flight, n)
+			if err == nil {
+				var floor spent
+				floor, err = whole(b.command(s, b.program("floor"), strconv.Itoa(n), strconv.Itoa(flight)))
+				floorCPU, floorRate = append(floorCPU, floor.cpu.Seconds()/float64(n)), append(floorRate, float64(n)/floor.wall.Seconds())
+			}
+			s.stop()
+			if err != nil {
+				return err
+			}
+			cpu, rate = append(cpu, ours.cpu.Seconds()/float64(n)), append(rate, float64(n)/ours.wall.Seconds())
+		}
+		per := func(seconds float64) string { return fmt.Sprintf("%.2f ms", seconds*1e3) }
+		b.table.row(fmt.Sprintf("serve, %d in flight: requests a second", flight), fmt.Sprintf("%.0f", median(rate)),
+			fmt.Sprintf("%.0f net/http", median(floorRate)), times(median(rate)/median(floorRate)), "at least 0.8")
+		b.table.row(fmt.Sprintf("serve, %d in flight: CPU a request", flight), per(median(cpu)),
+			per(median(floorCPU))+" net/http", times(median(cpu)/median(floorCPU)), "")
+	}
+	return nil
+}
+
+// inFlight sends n requests, and the next one when one is answered.
+func (b *bench) inFlight(s *server, flight, n int) (spent, error) {
+	cmd := b.command(s, b.program("kes-respond"), "serve")
+	in, out, said, err := pipes(cmd)
+	if err != nil {
+		return spent{}, err
+	}
+	start := time.Now()
+	sent, results := 0, 0
+	next := func() error {
+		if sent == n {
+			return nil
+		}
+		sent++
+		_, err := io.WriteString(in, request("host", sent, ""))
+		return err
+	}
+	for range min(flight, n) {
+		if err := next(); err != nil {
+			return spent{}, err
+		}
+	}
+	for out.Scan() {
+		if bytes.Contains(out.Bytes(), []byte(`"type":"result"`)) {
+			results++
+			if err := next(); err != nil {
+				return spent{}, err
+			}
+			if results == n {
+				in.Close()
+			}
+		}
+	}
+	wall := time.Since(start)
+	if err := cmd.Wait(); err != nil || results != n {
+		return spent{}, fmt.Errorf("%d of %d answered: %w: %s", results, n, err, said)
+	}
+	return after(cmd, wall), nil
+}
+
+// pipes starts a command and gives its ends.
+func pipes(cmd *exec.Cmd) (io.WriteCloser, *bufio.Scanner, *bytes.Buffer, error) {
+	said := &bytes.Buffer{}
+	cmd.Stderr = said
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	lines := bufio.NewScanner(out)
+	lines.Buffer(nil, 64<<10)
+	return in, lines, said, cmd.Start()
+}
+
+// piped sends very many requests as fast as they are taken, once to a reader
+// and once to one that reads nothing until the program has stopped reading.
+func (b *bench) piped() error {
+	n := b.of(100_000, 2000)
+	for _, slow := range []bool{false, true} {
+		name, count := "read as they come", n
+		if slow {
+			name, count = "read only when nothing goes in any more", n/5
+		}
+		s, err := b.emulator(fmt.Sprintf("piped-%t", slow))
+		if err != nil {
+			return err
+		}
+		took, err := b.pipe(s, count, slow)
+		s.stop()
+		if err != nil {
+			return err
+		}
+		b.table.row(fmt.Sprintf("serve, %d requests piped in, %s: peak memory", count, name), peaked(took.peak), "", "", "below 64 MiB")
+		if !slow {
+			b.table.row(fmt.Sprintf("serve, %d requests piped in: requests a second", count), fmt.Sprintf("%.0f", float64(count)/took.wall.Seconds()), "", "", "")
+		}
+	}
+	return nil
+}
+
+func (b *bench) pipe(s *server, n int, slow bool) (spent, error) {
+	cmd := b.command(s, b.program("kes-respond"), "serve")
+	in, out, said, err := pipes(cmd)
+	if err != nil {
+		return spent{}, err
+	}
+	start := time.Now()
+	var sent atomic.Int64
+	go func() {
+		defer in.Close()
+		for i := range n {
+			if _, err := io.WriteString(in, request("host", i, "")); err != nil {
+				return // what is missing is counted below
+			}
+			sent.Add(1)
+		}
+	}()
+	for before := int64(-1); slow; time.Sleep(time.Second) {
+		now := sent.Load()
+		if now == before {
+			break
+		}
+		before = now
+	}
+	results := 0
+	for out.Scan() {
+		if bytes.Contains(out.Bytes(), []byte(`"type":"result"`)) {
+			results++
+		}
+	}
+	wall := time.Since(start)
+	if err := cmd.Wait(); err != nil || results != n {
+		return spent{}, fmt.Errorf("%d of %d answered: %w: %s", results, n, err, said)
+	}
+	return after(cmd, wall), nil
+}
