@@ -48,12 +48,13 @@ generate: ## write what is generated anew: manifest/ from the tasks, KSC's error
 	go tool -modfile=.ci/buf.mod buf generate --template shared/rpc/buf.gen.yaml
 	cd shared/rpc && sha256sum responder.proto responderpb/*.pb.go > responderpb/generated.sha256
 
-# SIZE=5 does a twentieth of it, in a minute.
+# SIZE=5 does a twentieth of it, in two minutes; ONLY=oneshot does one part.
 SIZE ?= 100
+ONLY ?=
 .PHONY: bench
 bench: build ## measure the programs on loopback beside net/http and Python, and print a table (SIZE=100, percent)
 	$(GOBUILD) -ldflags '$(LDFLAGS)' -o $(BIN)/floor ./cmd/kes-respond/testdata/floor
-	@$(BIN)/bench -programs $(BIN) -size $(SIZE)
+	@$(BIN)/bench -programs $(BIN) -size $(SIZE) -only '$(ONLY)'
 
 .PHONY: microbench
 microbench: ## run the benchmarks of the packages

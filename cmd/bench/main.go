@@ -45,6 +45,7 @@ func run(ctx context.Context, args []string, out, say io.Writer) error {
 	flags.SetOutput(say)
 	flags.StringVar(&b.programs, "programs", "bin", "folder with kes-respond, ksc-emulator and floor")
 	flags.IntVar(&b.size, "size", 100, "percent of the whole run")
+	only := flags.String("only", "", "one part alone: oneshot, serve, piped, plugin or following")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -58,13 +59,16 @@ func run(ctx context.Context, args []string, out, say io.Writer) error {
 		name string
 		run  func() error
 	}{
-		{"one command", b.oneShot},
+		{"oneshot", b.oneShot},
 		{"serve", b.serve},
-		{"piped in", b.piped},
+		{"piped", b.piped},
 		{"plugin", b.plugin},
 		{"following", b.following},
 		// Bulk (--targets): its part comes here.
 	} {
+		if *only != "" && *only != part.name {
+			continue
+		}
 		fmt.Fprintln(say, "bench:", part.name)
 		if failed := part.run(); failed != nil {
 			err = errors.Join(err, fmt.Errorf("%s: %w", part.name, failed))
