@@ -69,6 +69,7 @@ type index struct {
 	pages
 	header
 	buffer [pageSize]byte
+	room   []byte // for the pages of the isolated hosts, from one turn to the next
 }
 
 var checksums = crc32.MakeTable(crc32.Castagnoli)

@@ -24,21 +24,35 @@ const (
 	mostHeld = heldPages * pageHelds
 )
 
+// helds reads the pages of the hosts, all at once: each isolation asks for all
+// of them. What it gives is good until the next call.
+func (x *index) helds() ([]byte, error) {
+	if x.room == nil {
+		x.room = make([]byte, heldPages*pageSize)
+	}
+	if n, err := x.ReadAt(x.room, x.heldAt()*pageSize); n < len(x.room) {
+		return nil, errors.Join(errIndex, err)
+	}
+	for i := range int64(heldPages) {
+		if page := x.room[i*pageSize:][:pageSize]; !isSealed(page, x.heldAt()+i) || count(page) > pageHelds {
+			return nil, errIndex
+		}
+	}
+	return x.room, nil
+}
+
 // eachHeld walks through the hosts until stop says so, and gives the page and
 // the place in it where it stopped; number is 0 where it did not.
 func (x *index) eachHeld(stop func(held) bool) (page []byte, number int64, at int, err error) {
-	all := make([]byte, heldPages*pageSize) // at once: each isolation asks for all of them
-	if n, err := x.ReadAt(all, x.heldAt()*pageSize); n < len(all) {
-		return nil, 0, 0, errors.Join(errIndex, err)
+	all, err := x.helds()
+	if err != nil {
+		return nil, 0, 0, err
 	}
 	for i := range int64(heldPages) {
-		n, page := x.heldAt()+i, all[i*pageSize:][:pageSize]
-		if !isSealed(page, n) || count(page) > pageHelds {
-			return nil, 0, 0, errIndex
-		}
+		page := all[i*pageSize:][:pageSize]
 		for at := range count(page) {
 			if stop(readHeld(page[pageHead+at*heldSize:])) {
-				return page, n, at, nil
+				return page, x.heldAt() + i, at, nil
 			}
 		}
 	}
@@ -58,38 +72,41 @@ func (h held) write(b []byte) {
 	binary.LittleEndian.PutUint64(b[hashSize+8:], uint64(h.at.UnixMilli()))
 }
 
-// hold notes that a claim isolates a host, where that is not noted.
+// hold notes that a claim isolates a host, where that is not noted: where there
+// is room, else in the place of the oldest.
 func (x *index) hold(h held) error {
-	oldest, many, there := h, 0, false
-	if _, _, _, err := x.eachHeld(func(other held) bool {
-		if many++; other.claim < oldest.claim {
-			oldest = other
-		}
-		there = other.host == h.host && other.claim == h.claim
-		return there
-	}); err != nil || there {
+	all, err := x.helds()
+	if err != nil {
 		return err
 	}
-	if many == mostHeld {
-		if oldest == h {
-			return nil
+	const none = -1
+	room, roomAt, old, oldAt := none, 0, none, 0
+	oldest := h.claim
+	for i := range heldPages {
+		page := all[i*pageSize:][:pageSize]
+		if n := count(page); room == none && n < pageHelds {
+			room, roomAt = i, n
 		}
-		if err := x.letGo(func(other held) bool { return other == oldest }); err != nil {
-			return err
+		for at := range count(page) {
+			other := readHeld(page[pageHead+at*heldSize:])
+			if other.host == h.host && other.claim == h.claim {
+				return nil
+			}
+			if other.claim < oldest {
+				oldest, old, oldAt = other.claim, i, at
+			}
 		}
 	}
-	for i := range int64(heldPages) {
-		page, err := x.read(x.heldAt() + i)
-		if err != nil {
-			return err
-		}
-		if n := count(page); n < pageHelds {
-			h.write(page[pageHead+n*heldSize:])
-			setCount(page, n+1)
-			return x.write(page, x.heldAt()+i)
-		}
+	switch {
+	case room == none && old == none:
+		return nil // it is the oldest itself
+	case room == none:
+		room, roomAt = old, oldAt
 	}
-	return errIndex
+	page := all[room*pageSize:][:pageSize]
+	h.write(page[pageHead+roomAt*heldSize:])
+	setCount(page, max(count(page), roomAt+1))
+	return x.write(page, x.heldAt()+int64(room))
 }
 
 // letGo forgets those that are over.

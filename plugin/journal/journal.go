@@ -98,6 +98,7 @@ type Journal struct {
 	turns  chan struct{} // held by the goroutine that has its turn at the ledger
 	lock   *flock.Flock  // used by who holds turns
 	closed bool          // guarded by turns
+	room   []byte        // see index; used in turns
 
 	syncing chan struct{} // held while the file is flushed, or exchanged
 	active  *os.File      // the segment that is written to; changed with turns and syncing

@@ -51,7 +51,7 @@ func (j *Journal) turn() (*turn, error) {
 	t := &turn{j: j, old: map[uint32]*os.File{}}
 	x, err := j.openIndex()
 	if err == nil {
-		t.x, t.saved = x, x.header
+		t.x, t.saved, x.room = x, x.header, j.room
 		if j.boot == "" || x.boot != j.boot {
 			err = t.distrust()
 		}
@@ -84,6 +84,7 @@ func (t *turn) close() {
 	if !t.stale && t.x.header != t.saved {
 		_ = t.x.saveHeader()
 	}
+	t.j.room = t.x.room
 	t.x.close()
 }
 
