@@ -53,7 +53,8 @@ SIZE ?= 100
 ONLY ?=
 .PHONY: bench
 bench: build ## measure the programs on loopback beside net/http and Python, and print a table (SIZE=100, percent)
-	$(GOBUILD) -ldflags '$(LDFLAGS)' -o $(BIN)/floor ./cmd/kes-respond/testdata/floor
+	@$(GOBUILD) -ldflags '$(LDFLAGS)' -o $(BIN)/floor ./cmd/kes-respond/testdata/floor
+	@mkdir -p $(BIN)/start && $(GOBUILD) -ldflags '$(LDFLAGS)' -o $(BIN)/start/ ./cmd/bench/testdata/start/...
 	@$(BIN)/bench -programs $(BIN) -size $(SIZE) -only '$(ONLY)'
 
 .PHONY: microbench

@@ -45,7 +45,7 @@ func run(ctx context.Context, args []string, out, say io.Writer) error {
 	flags.SetOutput(say)
 	flags.StringVar(&b.programs, "programs", "bin", "folder with kes-respond, ksc-emulator and floor")
 	flags.IntVar(&b.size, "size", 100, "percent of the whole run")
-	only := flags.String("only", "", "one part alone: oneshot, serve, piped, plugin or following")
+	only := flags.String("only", "", "one part alone: oneshot, start, serve, piped, plugin or following")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -60,6 +60,7 @@ func run(ctx context.Context, args []string, out, say io.Writer) error {
 		run  func() error
 	}{
 		{"oneshot", b.oneShot},
+		{"start", b.start},
 		{"serve", b.serve},
 		{"piped", b.piped},
 		{"plugin", b.plugin},
