@@ -121,6 +121,12 @@ func installedAndPurged(t *testing.T, dir string) {
 	require.NoError(t, err)
 	assert.Contains(t, string(shown), "```ini\n"+string(installed)+"```", "the unit is not the one that SECURITY.md shows")
 
+	dropIn := regexp.MustCompile("(?ms)^```systemd\n(.*?)^```$").FindStringSubmatch(string(page))
+	require.NotNil(t, dropIn)
+	edited := filepath.Join(t.TempDir(), "kes-respond-recover.service")
+	require.NoError(t, os.WriteFile(edited, append(installed, dropIn[1]...), 0o644))
+	assert.Empty(t, command(t, "/", "systemd-analyze", "verify", edited))
+
 	secret := filepath.Join(folder, "password")
 	require.NoError(t, os.WriteFile(secret, []byte(emulatorPassword), 0o600))
 	command(t, "/", "dpkg", "-r", "kes-respond")
