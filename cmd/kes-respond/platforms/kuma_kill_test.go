@@ -115,10 +115,15 @@ func TestKUMALinesNameEveryOption(t *testing.T) {
 	u := owner(t)
 	scripts := kumaPlace(t, s, u.Username)
 	// These change nothing that is done, or are refused beside what the line has.
-	refused := map[string]string{"params": `[{"action":0}]`, "responseEventIncidentArea": "X", "config": filepath.Join(s.dir, "evil.yaml")}
+	refused := map[string]string{
+		"params": `[{"action":0}]`, "responseEventIncidentArea": "X", "config": filepath.Join(s.dir, "evil.yaml"),
+		"targets": filepath.Join(s.dir, "hosts"), "batch": "b", "concurrency": "1", "outstanding": "1", "yes": "true",
+	}
+	write(t, refused["targets"], "PC-12\nPC-13\n")
+	require.NoError(t, os.Chmod(refused["targets"], 0o666))
 	write(t, refused["config"], "kscHost: evil.example\n")
 	require.NoError(t, os.Chmod(refused["config"], 0o666))
-	harmless := []string{"caseId", "reason", "help"}
+	harmless := []string{"caseId", "reason", "help", "quiet", "verbose"}
 	for _, rule := range kumaRules(t, s.pkg) {
 		help := run(t, as(t, u, scripts, rule.script, "--help")).out
 		for _, flag := range regexp.MustCompile(`(?m)^ +(?:-h, )?--(\w+)`).FindAllStringSubmatch(help, -1) {
