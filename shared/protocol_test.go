@@ -116,6 +116,8 @@ func (e *example) configure(t testing.TB, line int, text string) {
 		e.ksc.Tasks.Outcome = value
 	case "task-oddity":
 		e.ksc.Tasks.Oddities = []string{value}
+	case "task-limit":
+		e.ksc.Tasks.Limit, err = strconv.Atoi(value)
 	case "console":
 		e.ksc.ConsoleOff = value == "off"
 	case "does":
