@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -169,6 +170,9 @@ func (f *form) reverse(t *task.Task) error {
 	}
 	f.members["task"], f.members["params"], f.params = asText(name), undo, nil
 	f.members["reason"] = asText("its time is up")
+	if key := f.members["idempotencyKey"]; !empty(key) { // it stands for the task, and this is another request
+		f.members["idempotencyKey"] = asText(fmt.Sprintf("end-%x", sha256.Sum256(key)))
+	}
 	return nil
 }
 

@@ -130,6 +130,28 @@ func TestWazuhTakesAStatefulResponseBack(t *testing.T) {
 	assert.Equal(t, []string{`id-of-pc-12{"action":1}`, `id-of-pc-12{"action":0}`, `id-of-pc-13{"action":1}`, `id-of-pc-13{"action":0}`}, did)
 }
 
+// TestWazuhTakesBackWhatHasAKey: the same alert comes with both orders, and so
+// does a key that is a field of it.
+func TestWazuhTakesBackWhatHasAKey(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "wazuh")
+	s.configured(t)
+	for name, key := range map[string]string{"a field": "@id", "as long as a key may be": strings.Repeat("k", 128), "a number": "4711"} {
+		extra := []string{"isolateHost", "action=1", "stateful=true", "idempotencyKey=" + key, "allowDuplicate=true"}
+		before := len(s.incidents(t))
+		for range 2 { // a repeated order is still carried out once
+			for _, command := range []string{"add", "delete"} {
+				log, _ := s.wazuh(t, wazuhLine(t, command, extra...), `{"version":1,"command":"continue"}`)
+				assert.Contains(t, log, `"outcome":"submitted"`, "%s: %s", name, command)
+			}
+		}
+		sent := s.incidents(t)[before:]
+		require.Len(t, sent, 2, name)
+		assert.Equal(t, map[string]any{"action": 1.0}, sent[0]["params"])
+		assert.Equal(t, map[string]any{"action": 0.0}, sent[1]["params"], "%s: the host is released", name)
+	}
+}
+
 func TestWazuhSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "wazuh")
