@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 
@@ -36,9 +35,14 @@ func asForm(ctx context.Context, s surroundings, args []string) error {
 	return printReply(s.out, reply)
 }
 
-// printReply is the whole of standard output, and the exit code.
+// printReply is the whole of standard output, and the exit code. It is ASCII: a
+// platform's Python reads it in whatever locale it happens to run.
 func printReply(out io.Writer, reply formReply) error {
-	if err := json.NewEncoder(out).Encode(reply); err != nil {
+	line, err := shared.ASCIIJSON(reply)
+	if err == nil {
+		_, err = out.Write(append(line, '\n'))
+	}
+	if err != nil {
 		return &exitError{shared.ExitFailed, err}
 	}
 	if reply.Exit != shared.ExitOK {

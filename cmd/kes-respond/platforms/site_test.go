@@ -86,6 +86,7 @@ type site struct {
 	record                  string
 	stop                    func()                    // ends the emulator
 	policy                  string                    // of every configuration; "" for none
+	locale                  []string                  // of a platform's Python, where it is an odd one
 	spec                    map[string]any            // of the package's own, read once
 	packed                  map[string]map[string]any // the same, of a package of many files
 }

@@ -156,7 +156,7 @@ func (s *site) soar(t *testing.T, action string, config map[string]any, params .
 	stubs, err := filepath.Abs("testdata/soar")
 	require.NoError(t, err)
 	cmd := exec.Command(need(t, "/usr/bin/python3", "python3"), "-B", filepath.Join(s.pkg, "kesrespond_connector.py"), document)
-	cmd.Env = append([]string{"PYTHONPATH=" + stubs, "SOAR_STATE=" + s.state}, s.environment()...)
+	cmd.Env = append(append([]string{"PYTHONPATH=" + stubs, "SOAR_STATE=" + s.state}, s.environment()...), s.locale...)
 	cmd.Env = slices.DeleteFunc(cmd.Env, func(v string) bool { return strings.HasPrefix(v, "STATE_DIRECTORY=") }) // the app's state folder counts
 	a := run(t, cmd)
 	require.Equal(t, 0, a.code, a.stderr)
