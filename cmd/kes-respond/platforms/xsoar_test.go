@@ -149,6 +149,28 @@ func TestXSOARPollsUntilTheEndIsKnown(t *testing.T) {
 	assert.Contains(t, text(t, st["outputs"]), `"Outcome":"pending"`)
 }
 
+// TestXSOARKeepsAnOutcomeThatItCannotAskFor: that KSC cannot be reached says
+// nothing of the host.
+func TestXSOARKeepsAnOutcomeThatItCannotAskFor(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "xsoar")
+	sent := s.xsoar(t, "kes-isolate-host", nil, map[string]any{"targetHost": "PC-12", "action": "1"})
+	require.Contains(t, sent["text"], "submitted", "%v", sent)
+	s.stop()
+	st := s.xsoar(t, "kes-request-status", nil, map[string]any{"incident": "1", "interval_in_seconds": "30", "timeout_in_seconds": "100"})
+	assert.Nil(t, st["outputs"], "the isolation has not failed")
+	assert.NotContains(t, st["text"], "failed")
+	assert.Contains(t, st["text"], "no connection")
+	assert.Nil(t, st["error"])
+	assert.NotNil(t, st["scheduled"], "it may be reached again")
+	st = s.xsoar(t, "kes-request-status", nil, map[string]any{"incident": "1", "interval_in_seconds": "30", "timeout_in_seconds": "20"})
+	assert.Nil(t, st["outputs"])
+	assert.Nil(t, st["scheduled"], "the time is up")
+	assert.Contains(t, st["error"], "no connection")
+	refused := s.xsoar(t, "kes-request-status", map[string]any{"kscCert": strings.Repeat("a", 64)}, map[string]any{"incident": "x", "interval_in_seconds": "30", "timeout_in_seconds": "100"})
+	assert.NotNil(t, refused["error"], "to ask again would help nobody")
+}
+
 func TestXSOARHearsOfAPolicy(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "xsoar")

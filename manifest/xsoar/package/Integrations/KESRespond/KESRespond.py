@@ -95,28 +95,28 @@ def status(args, params):
     """Looks once. While the end is not known XSOAR is asked to run it again; when
     the time is up, or the end is not that the host has done it, that is an error."""
     reply = ask(params, {"request": "status", "incident": args.get("incident")})
-    outcome, message = reply.get("outcome"), reply.get("message")
-    if outcome not in ("pending", "succeeded", "partial", "failed"):
-        raise DemistoException(message)
-    request, _ = context(reply)
-    request["Incident"] = args.get("incident")
-    results = CommandResults(
-        readable_output="%s: %s" % (outcome, message),
-        outputs={"KES.Request(val.Incident && val.Incident == obj.Incident)": request},
-        raw_response=reply,
-    )
-    error = None if outcome == "succeeded" else "%s: %s" % (outcome, message)
-    if outcome == "pending" and request.get("Code") != "task_ambiguous":  # to ask again would tell no more of that
-        interval = arg_to_number(args.get("interval_in_seconds")) or 30
-        left = arg_to_number(args.get("timeout_in_seconds")) or 1800
-        if left > interval:
-            ScheduledCommand.raise_error_if_not_supported()
-            error = None
-            results.scheduled_command = ScheduledCommand(
-                command="kes-request-status", next_run_in_seconds=interval,
-                args={"incident": args.get("incident"), "interval_in_seconds": interval, "timeout_in_seconds": left - interval},
-                timeout_in_seconds=left)
-    return results, error
+    outcome, message, result = reply.get("outcome"), reply.get("message"), reply.get("result") or {}
+    if result.get("incident"):
+        request, _ = context(reply)
+        request["Incident"] = args.get("incident")
+        outputs = {"KES.Request(val.Incident && val.Incident == obj.Incident)": request}
+        again = outcome == "pending" and request.get("Code") != "task_ambiguous"  # to ask again would tell no more of that
+    else:  # the look has failed, and nothing is known of the request
+        outcome, outputs, again = "not known", None, (result.get("error") or {}).get("retryable")
+    text = "%s: %s" % (outcome, message)
+    results = CommandResults(readable_output=text, outputs=outputs, raw_response=reply)
+    if outcome == "succeeded":
+        return results, None
+    interval = arg_to_number(args.get("interval_in_seconds")) or 30
+    left = arg_to_number(args.get("timeout_in_seconds")) or 1800
+    if not again or left <= interval:
+        return results, text
+    ScheduledCommand.raise_error_if_not_supported()
+    results.scheduled_command = ScheduledCommand(
+        command="kes-request-status", next_run_in_seconds=interval,
+        args={"incident": args.get("incident"), "interval_in_seconds": interval, "timeout_in_seconds": left - interval},
+        timeout_in_seconds=left)
+    return results, None
 
 
 def main():
