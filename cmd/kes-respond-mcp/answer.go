@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -17,13 +18,14 @@ type result struct {
 	Confirmation string `json:"confirmation,omitempty"`
 }
 
-// answer is a result as the answer to a call: for programs as it is, and in words.
-func answer(id shared.ID, r shared.Result, confirmation string) *mcp.CallToolResult {
+// answer is a result as the answer to a call: for programs as it is, and in words,
+// with further lines.
+func answer(id shared.ID, r shared.Result, confirmation string, further ...string) *mcp.CallToolResult {
 	a := &mcp.CallToolResult{
 		StructuredContent: result{id.Text(), r, confirmation},
 		IsError:           failed(r.Outcome),
 	}
-	text := strings.Join(append(said(r), confirming(confirmation)...), "\n")
+	text := strings.Join(slices.Concat(said(r), further, confirming(confirmation)), "\n")
 	a.Content = []mcp.Content{&mcp.TextContent{Text: text}}
 	return a
 }
@@ -59,6 +61,16 @@ func meaning(r shared.Result) string {
 		return "Nothing was sent."
 	}
 	return ""
+}
+
+// findable says by what status finds a request that may have been sent: clients
+// show a model the words, and not always the object.
+func findable(id shared.ID, r shared.Result) []string {
+	switch {
+	case r.Outcome == shared.Refused, r.Outcome == shared.Planned, r.Outcome == shared.Cancelled, r.Outcome == shared.Failed && r.Incident == nil:
+		return nil
+	}
+	return []string{fmt.Sprintf("\"status\" finds it as \"request\": %s", shown(id.Text()))}
 }
 
 // said are the lines of a result.

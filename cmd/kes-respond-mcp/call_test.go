@@ -44,6 +44,7 @@ func TestEveryTaskIsSentOnceAPersonAgrees(t *testing.T) {
 			assert.Equal(t, shared.Submitted, g.Outcome, "%s: %s", name, g.words)
 			assert.False(t, g.isError)
 			assert.Contains(t, g.words, "Stored, not done", "stored is not done")
+			assert.Contains(t, g.words, g.ID, "a client may show its model the words alone")
 			assert.Equal(t, "PC-12", g.TargetHost, "as the caller wrote it")
 			assert.Equal(t, "id-of-pc-12", g.Host.ID)
 			if name != "getFile" && name != "onDemandScan" {

@@ -111,7 +111,7 @@ func (c call) ended(o shared.Outcome, e *shared.Error) *mcp.CallToolResult {
 }
 
 func (c call) answer(r shared.Result, confirmation string) *mcp.CallToolResult {
-	return answer(c.request.ID, r, confirmation)
+	return answer(c.request.ID, r, confirmation, findable(c.request.ID, r)...)
 }
 
 // actorOf says for the ledger through what a request came, as the client calls

@@ -172,6 +172,7 @@ func TestKesRespondDiesInTheMiddle(t *testing.T) {
 	assert.Equal(t, incident, g.Incident.ID)
 	assert.Contains(t, g.words, "It may have happened, or not.")
 	assert.Contains(t, g.words, "status of incident "+incident)
+	assert.Contains(t, g.words, g.ID, "the only name that it has where no incident was heard of")
 	// It is started anew, and knows of it.
 	require.Eventually(t, func() bool {
 		g = c.call("status", args{"incident": incident})
