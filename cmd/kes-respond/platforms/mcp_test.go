@@ -218,6 +218,10 @@ func TestMCPBundle(t *testing.T) {
 	write(t, spoilt, strings.Replace(read(t, filepath.Join(s.pkg, "manifest.json")), `"binary"`, `"anything"`, 1))
 	require.Error(t, exec.Command(mcpb, "validate", spoilt).Run(), "the validator refuses what is wrong")
 
+	// What npm leaves behind in this folder, and what else may lie there.
+	for _, name := range []string{"package.json", "package-lock.json", "node_modules/x/index.js", "password", ".git/config"} {
+		write(t, filepath.Join(s.pkg, name), "{}")
+	}
 	tool(need(t, "node", "nodejs"), filepath.Join(s.pkg, "pack.mjs"), mcpb)
 	bundle := read(t, filepath.Join(s.dir, "kes-respond.mcpb"))
 	sum := sha256.Sum256([]byte(bundle))
@@ -227,9 +231,15 @@ func TestMCPBundle(t *testing.T) {
 
 	inside := filepath.Join(s.dir, "unpacked")
 	tool(mcpb, "unpack", filepath.Join(s.dir, "kes-respond.mcpb"), inside)
-	for _, outside := range []string{"pack.mjs", "server.json", "layout.json"} {
-		assert.NoFileExists(t, filepath.Join(inside, outside))
+	var inThere []string
+	for _, pattern := range []string{"*", ".*", "server/*"} {
+		names, err := filepath.Glob(filepath.Join(inside, pattern))
+		require.NoError(t, err)
+		for _, name := range names {
+			inThere = append(inThere, strings.TrimPrefix(name, inside+"/"))
+		}
 	}
+	assert.Equal(t, []string{"README.md", "manifest.json", "server", "server/kes-respond", "server/kes-respond-mcp"}, inThere)
 	var m struct {
 		Server struct {
 			Config served `json:"mcp_config"`

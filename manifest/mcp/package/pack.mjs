@@ -8,7 +8,7 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { copyFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, dirname, join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const mcpb = process.argv[2];
@@ -21,9 +21,8 @@ const beside = resolve(here, "..");
 const room = mkdtempSync(join(tmpdir(), "mcpb-"));
 try {
   const inside = join(room, "bundle");
-  // What makes the bundle is no part of it.
-  const outside = new Set(["pack.mjs", "server.json"]);
-  cpSync(here, inside, { recursive: true, filter: (from) => dirname(from) !== here || !outside.has(basename(from)) });
+  // Nothing else that may lie here by now, such as what npm has installed.
+  for (const name of ["README.md", "manifest.json", "server"]) cpSync(join(here, name), join(inside, name), { recursive: true });
   execFileSync(mcpb, ["pack", inside, join(room, "kes-respond.mcpb")], { stdio: ["ignore", "ignore", "inherit"] });
   const bundle = join(beside, "kes-respond.mcpb");
   copyFileSync(join(room, "kes-respond.mcpb"), bundle);
