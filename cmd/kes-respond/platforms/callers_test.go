@@ -2,6 +2,7 @@ package platforms
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -162,5 +163,49 @@ func TestCallersSayUnknownWhenTheStreamIsLost(t *testing.T) {
 		assert.Equal(t, 69, a.code)
 		assert.Contains(t, a.stderr, "nothing was sent")
 		assert.Empty(t, a.out)
+	})
+}
+
+// TestCallersSayThatNothingWasSent: kes-respond goes while there is still input,
+// and what comes in then is handed to nobody.
+func TestCallersSayThatNothingWasSent(t *testing.T) {
+	eachCaller(t, nil, func(t *testing.T, s *site, call func(program, input string) *exec.Cmd) {
+		cmd := call("/bin/false", "")
+		in, more, err := os.Pipe() // stays open: nobody can say that there is no more
+		require.NoError(t, err)
+		defer more.Close()
+		cmd.Stdin = in
+		a := run(t, cmd)
+		in.Close()
+		assert.Equal(t, 69, a.code, a.out+a.stderr)
+		assert.Contains(t, a.stderr, "what has no result here was not sent")
+		assert.Empty(t, a.out)
+	})
+}
+
+// TestCallersAccountForEveryRequest: also where many results are due at once, and
+// whoever reads them is slow.
+func TestCallersAccountForEveryRequest(t *testing.T) {
+	eachCaller(t, nil, func(t *testing.T, s *site, call func(program, input string) *exec.Cmd) {
+		var input strings.Builder
+		for i := range 3000 {
+			fmt.Fprintf(&input, `{"id":%d,"task":"isolateHost","targetHost":"PC-12","params":{"action":1}}`+"\n", i)
+		}
+		went := filepath.Join(s.dir, "went")
+		dying := filepath.Join(s.dir, "dying")
+		require.NoError(t, os.WriteFile(dying, []byte("#!/bin/sh\nhead -n 3000 >/dev/null\n>"+went+"\n"), 0o755))
+		cmd := call(dying, input.String())
+		out, err := cmd.StdoutPipe()
+		require.NoError(t, err)
+		require.NoError(t, cmd.Start())
+		require.Eventually(t, func() bool {
+			_, err := os.Stat(went)
+			return err == nil
+		}, 20*time.Second, 10*time.Millisecond)
+		all, err := io.ReadAll(out)
+		require.NoError(t, err)
+		cmd.Wait()
+		assert.Len(t, said(t, string(all)), 3000)
+		assert.Equal(t, 5, cmd.ProcessState.ExitCode())
 	})
 }

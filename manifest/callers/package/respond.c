@@ -250,6 +250,10 @@ int main(int argc, char **argv) {
       to = -1;
     }
   }
+  if (input >= 0) {
+    fprintf(stderr, "respond: kes-respond ended before the requests did: what has no result here was not sent\n");
+    saw(69);
+  }
   const char *id;
   json_t *value;
   void *next;

@@ -41,14 +41,18 @@ class Responder:
         self.lines = {}  # number of the line -> id as JSON
         self.sent = 0
         self.closing = False
+        self.gone = False  # kes-respond has: its events have ended
 
     def send(self, request):
-        """Hands one request over. It has an id, which no other has that still runs."""
+        """Hands one request over. It has an id, which no other has that still runs.
+        ConnectionError says that it was handed to nobody."""
         key = json.dumps(request["id"])
         with self.lock:
             if key in self.open:
                 raise ValueError("id %s is in use" % key)
             self.open[key] = request
+        if self.gone and self.open.pop(key, None) is not None:
+            raise ConnectionError("kes-respond has gone; it was not sent")
         self._write(request, key)
 
     def cancel(self):
@@ -96,8 +100,10 @@ class Responder:
                     yield {"type": "result", "id": json.loads(key), "outcome": "refused", "message": event["message"], "error": event}
                     continue
             yield event  # a type that is not known here is for whoever knows it
+        self.gone = True  # before looking: what comes later is for send() to tell
         for key in list(self.open):
-            self.open.pop(key)
+            if self.open.pop(key, None) is None:
+                continue
             yield {"type": "result", "id": json.loads(key), "outcome": "unknown", "error": {"code": "carrier_lost"},
                    "message": "kes-respond went away without an answer: it may have happened. Send the request again "
                               "with the same idempotencyKey, or see \"kes-respond recover\""}
@@ -131,6 +137,9 @@ def main():
             except (ValueError, AttributeError) as e:
                 codes.append(65)
                 print("respond: line %d is no request: %s" % (number, e), file=sys.stderr)
+            except OSError as e:
+                codes.append(69)
+                print("respond: line %d: %s" % (number, e), file=sys.stderr)
         responder.close()
 
     threading.Thread(target=feed, daemon=True).start()
@@ -144,6 +153,9 @@ def main():
             print(json.dumps(event["id"]), event["stage"], event.get("message", ""), sep="\t", file=sys.stderr)
         elif event["type"] == "error":
             print("respond: %s" % event["message"], file=sys.stderr)
+    if not responder.closing:
+        codes.append(69)
+        print("respond: kes-respond ended before the requests did: what has no result here was not sent", file=sys.stderr)
     return min(codes, key=lambda c: ORDER.index(c) if c in ORDER else 1)
 
 

@@ -32,7 +32,8 @@ export class Responder {
   open = new Map() // id as JSON -> request, until its result
   #lines = new Map() // number of the line -> id as JSON
   #sent = 0
-  #closing = false
+  closing = false
+  gone = false // kes-respond has: its events have ended
 
   constructor (program = 'kes-respond') {
     // A process group of its own: Ctrl-C in the terminal is for us, and we cancel.
@@ -43,6 +44,7 @@ export class Responder {
 
   // send hands one request over. It has an id, which no other has that still runs.
   send (request) {
+    if (this.gone) throw new Error('kes-respond has gone; it was not sent')
     const key = JSON.stringify(request.id)
     if (this.open.has(key)) throw new Error(`id ${key} is in use`)
     this.open.set(key, request)
@@ -56,11 +58,11 @@ export class Responder {
 
   // close: no more requests. What runs is finished, and may still be cancelled.
   close () {
-    this.#closing = true
+    this.closing = true
     this.#end()
   }
 
-  #end () { if (this.#closing && this.open.size === 0) this.process.stdin.end() }
+  #end () { if (this.closing && this.open.size === 0) this.process.stdin.end() }
 
   #write (line, key) {
     this.#sent++
@@ -85,6 +87,7 @@ export class Responder {
       }
       yield event // a type that is not known here is for whoever knows it
     }
+    this.gone = true
     for (const key of this.open.keys()) {
       yield {
         type: 'result', id: JSON.parse(key), outcome: 'unknown', error: { code: 'carrier_lost' },
@@ -115,8 +118,8 @@ async function main () {
         request.id ??= `line-${number}`
         responder.send(request)
       } catch (e) {
-        seen.push(65)
-        console.error(`respond: line ${number} is no request: ${e.message}`)
+        seen.push(responder.gone ? 69 : 65)
+        console.error(`respond: line ${number}${responder.gone ? '' : ' is no request'}: ${e.message}`)
       }
     }
     responder.close()
@@ -134,7 +137,15 @@ async function main () {
       console.error(`respond: ${e.message}`)
     }
   }
+  if (!responder.closing) {
+    seen.push(69)
+    console.error('respond: kes-respond ended before the requests did: what has no result here was not sent')
+  }
   return order[Math.min(...seen.map(c => order.includes(c) ? order.indexOf(c) : 1))]
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) process.exit(await main())
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const code = await main()
+  // Not at once: what a pipe has not taken yet would be lost.
+  process.stdout.write('', () => process.stderr.write('', () => process.exit(code)))
+}
