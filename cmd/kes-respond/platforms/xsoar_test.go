@@ -3,6 +3,7 @@ package platforms
 import (
 	"encoding/json"
 	"maps"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -169,6 +170,23 @@ func TestXSOARKeepsAnOutcomeThatItCannotAskFor(t *testing.T) {
 	assert.Contains(t, st["error"], "no connection")
 	refused := s.xsoar(t, "kes-request-status", map[string]any{"kscCert": strings.Repeat("a", 64)}, map[string]any{"incident": "x", "interval_in_seconds": "30", "timeout_in_seconds": "100"})
 	assert.NotNil(t, refused["error"], "to ask again would help nobody")
+}
+
+// TestXSOARUsesTheProxyWhereItIsTold: the engine's proxy stands in the environment
+// whether or not this instance is to use it.
+func TestXSOARUsesTheProxyWhereItIsTold(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "xsoar")
+	s.locale = []string{"HTTPS_PROXY=http://proxy.corp.example:3128"}
+	program := filepath.Join(s.dir, "program")
+	require.NoError(t, os.WriteFile(program, []byte(`#!/bin/sh
+cat >/dev/null
+echo '{"exit":0,"outcome":"planned","message":"by way of '"${HTTPS_PROXY:-none}"'","result":{}}'
+`), 0o755))
+	for proxy, way := range map[any]string{true: "http://proxy.corp.example:3128", false: "none", nil: "none"} {
+		a := s.xsoar(t, "kes-isolate-host", map[string]any{"program": program, "proxy": proxy}, map[string]any{"targetHost": "PC-12", "action": "1"})
+		assert.Contains(t, a["text"], "by way of "+way, "%v", proxy)
+	}
 }
 
 func TestXSOARHearsOfAPolicy(t *testing.T) {

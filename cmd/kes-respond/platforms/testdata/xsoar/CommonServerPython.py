@@ -1,7 +1,10 @@
 # Stands in for XSOAR's module of that name, as far as the integration uses it.
 # What the integration returns is printed as JSON.
 import json
+import os
 import sys
+
+import demistomock as demisto
 
 
 class DemistoException(Exception):
@@ -37,7 +40,10 @@ def arg_to_number(value):
 
 
 def handle_proxy():
-    pass
+    if demisto.params().get("proxy") in (True, "true"):
+        return
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        os.environ.pop(name, None)
 
 
 def return_results(results):

@@ -122,8 +122,7 @@ def status(args, params):
 def main():
     params, command = demisto.params(), demisto.command()
     try:
-        if params.get("proxy") in (True, "true"):
-            handle_proxy()  # into the environment, which kes-respond reads
+        handle_proxy()  # into the environment, which kes-respond reads, or out of it
         if command == "test-module":
             reply = ask(params, {"request": "check"})
             if reply["exit"] != 0:
