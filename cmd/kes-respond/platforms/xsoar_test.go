@@ -207,6 +207,8 @@ func TestXSOARHearsWhatIsWrong(t *testing.T) {
 	again := s.xsoar(t, "kes-isolate-host", two, map[string]any{"targetHost": []string{"PC-12", "PC-13"}, "action": "1", "idempotencyKey": "alert-1"})
 	assert.Contains(t, text(t, again["outputs"]), `"DuplicateOf":`)
 	assert.Len(t, s.incidents(t), 2)
+	gone := s.xsoar(t, "kes-isolate-host", map[string]any{"program": "/nosuch/kes-respond"}, map[string]any{"targetHost": "PC-12", "action": "1"})
+	assert.Contains(t, gone["error"], "PC-12: failed: /nosuch/kes-respond cannot be started", "it is known that nothing was sent")
 	for name, c := range map[string]struct {
 		command string
 		params  map[string]any
@@ -226,6 +228,7 @@ func TestXSOARHearsWhatIsWrong(t *testing.T) {
 		"account":      {"test-module", map[string]any{"credentials": nil}, nil, "kscUser"},
 		"program":      {"test-module", map[string]any{"program": "/nosuch/kes-respond"}, nil, "nothing was sent"},
 		"died":         {"kes-isolate-host", map[string]any{"program": "/bin/false"}, map[string]any{"targetHost": "PC-12", "action": "1"}, "it may have happened"},
+		"two ways":     {"kes-on-demand-scan", nil, map[string]any{"targetHost": "PC-12", "type": "14", "params": `[{"enabled":true,"path":"","recursive":true,"type":16}]`}, "exclude each other"},
 		"incident":     {"kes-request-status", nil, map[string]any{"incident": "x"}, "decimal digits"},
 	} {
 		a := s.xsoar(t, c.command, c.params, c.args)

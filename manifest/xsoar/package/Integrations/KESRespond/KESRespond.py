@@ -34,16 +34,17 @@ def ask(params, document):
     """Gives kes-respond's answer. What goes wrong on the way counts as not known."""
     document["connection"] = connection(params)
     program = params.get("program") or "/usr/local/bin/kes-respond"
+    lost = {"exit": 5, "outcome": "unknown", "result": {"task": document.get("task")}}
     try:
         done = subprocess.run([program, "as", "form"], input=json.dumps(document), capture_output=True, text=True, timeout=PROGRAM_TIME)
     except OSError as e:
-        raise DemistoException("%s cannot be started: %s; nothing was sent" % (program, e.strerror)) from None
+        return dict(lost, exit=69, outcome="failed", message="%s cannot be started: %s; nothing was sent" % (program, e.strerror))
     except subprocess.TimeoutExpired:
-        raise DemistoException("kes-respond did not answer: it may have happened. Look in the KSC console") from None
+        return dict(lost, message="kes-respond did not answer: it may have happened. Look in the KSC console")
     try:
         return json.loads(done.stdout)
     except ValueError:
-        raise DemistoException("kes-respond went away without an answer: it may have happened. Look in the KSC console") from None
+        return dict(lost, message="kes-respond went away without an answer: it may have happened. Look in the KSC console")
 
 
 def context(reply):
@@ -64,6 +65,9 @@ def respond(command, args, params):
         raise DemistoException("targetHost names no host; nothing was sent")
     if len(hosts) > 1 and params.get("several") not in (True, "true"):
         raise DemistoException("targetHost names %d hosts, and this instance allows one; nothing was sent" % len(hosts))
+    own = {name: args[name] for name in names if args.get(name) is not None}
+    if args.get("params") and any(own.values()):
+        raise DemistoException("params and an argument of its own exclude each other; nothing was sent")
     outputs, failed = [], []
     for host in hosts:  # one that fails keeps no other from being done
         document = {"request": "respond", "task": task, "targetHost": host, "actor": "Cortex XSOAR"}
@@ -71,11 +75,8 @@ def respond(command, args, params):
         if args.get("idempotencyKey") and len(hosts) > 1:
             document["idempotencyKey"] = "%s-%s" % (args["idempotencyKey"], host)
         document["dryRun"] = args.get("dryRun") or params.get("dryRun") or "false"
-        document["params"] = args.get("params") or {name: args[name] for name in names if args.get(name) is not None}
-        try:
-            reply = ask(params, document)
-        except DemistoException as e:
-            reply = {"exit": 5, "outcome": "unknown", "message": str(e), "result": {"task": task}}
+        document["params"] = args.get("params") or own
+        reply = ask(params, document)
         request, endpoint = context(reply)
         if reply["exit"] != 0:
             failed.append("%s: %s: %s" % (host, reply.get("outcome"), reply.get("message")))
