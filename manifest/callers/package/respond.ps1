@@ -27,6 +27,7 @@ end {
   $start.StandardOutputEncoding = [System.Text.UTF8Encoding]::new($false)
   $process = [System.Diagnostics.Process]::Start($start)
   $open = @{}
+  $lines = @{} # number of the line -> id
   $done = $false
   try {
     $number = 0
@@ -34,7 +35,9 @@ end {
       $number++
       $line = $one | ConvertTo-Json -Depth 64 -Compress | ConvertFrom-Json
       if ($null -eq $line.id) { $line | Add-Member id "line-$number" }
+      if ($open.ContainsKey("$($line.id)")) { Write-Error "id $($line.id) is in use: this request was not sent"; $number--; continue }
       $open["$($line.id)"] = $line
+      $lines[$number] = "$($line.id)"
       # ASCII with \u escapes: whatever the console's encoding is, it arrives.
       $text = [regex]::Replace(($line | ConvertTo-Json -Depth 64 -Compress), '[^\x20-\x7e]', { '\u{0:x4}' -f [int] $args[0].Value[0] })
       $process.StandardInput.WriteLine($text)
@@ -45,7 +48,14 @@ end {
       switch ($event.type) {
         'result' { $open.Remove("$($event.id)"); $event }
         'progress' { Write-Verbose "$($event.id) $($event.stage) $($event.message)" }
-        'error' { Write-Error $event.message; if ($event.duplicateId) { $open.Remove("$($event.duplicateId)") } }
+        'error' {
+          Write-Error $event.message
+          $id = if ($event.line) { $lines[[int] $event.line] }
+          if ($null -ne $id -and $open.ContainsKey($id)) {
+            $open.Remove($id)
+            [pscustomobject] @{ type = 'result'; id = $id; outcome = 'refused'; message = $event.message; error = $event }
+          }
+        }
       }
     }
     $done = $true
