@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/kes-respond/kes-respond/plugin/task"
@@ -78,7 +79,10 @@ func splunkForm(in io.Reader, word string) (splunkPayload, form, error) {
 	if err != nil {
 		return p, f, err
 	}
-	if found, err := shared.CheckJSON(data); err != nil || len(found) > 0 || json.Unmarshal(data, &p) != nil {
+	found, err := shared.CheckJSON(data)
+	// What an event has written into its row matters where it is used, and is checked there.
+	found = slices.DeleteFunc(found, func(v shared.Violation) bool { return strings.HasPrefix(v.Pointer, "/result/") })
+	if err != nil || len(found) > 0 || json.Unmarshal(data, &p) != nil {
 		return p, f, errors.New("standard input holds no payload that Splunk writes")
 	}
 	t, isTask := task.Lookup(word)

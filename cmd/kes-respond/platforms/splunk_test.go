@@ -178,6 +178,23 @@ func TestSplunkPasswordComesFromItsStore(t *testing.T) {
 	assert.Equal(t, float64(0), reply["exit"], "%v", reply)
 }
 
+// TestSplunkActsWhateverElseARowHolds: an event must not fend off the response to
+// it by what it writes into fields that nobody asked for.
+func TestSplunkActsWhateverElseARowHolds(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "splunk")
+	s.splunkHome(t)
+	for _, raw := range []string{"echo <no value>", "{{.Field}}", "lost \ufffd", "nul \x00"} {
+		row := map[string]any{"host": "PC-12", "_raw": raw}
+		reply, _ := s.splunk(t, "kes_isolateHost", map[string]any{"action": "1", "dryRun": "true"}, row)
+		assert.Equal(t, "planned", reply["outcome"], "%q: %v", raw, reply)
+		row["host"] = raw
+		reply, _ = s.splunk(t, "kes_isolateHost", map[string]any{"action": "1", "dryRun": "false"}, row)
+		assert.Equal(t, float64(65), reply["exit"], "%q: %v", raw, reply)
+	}
+	assert.Empty(t, s.incidents(t))
+}
+
 func TestSplunkHearsWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "splunk")
