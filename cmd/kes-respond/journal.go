@@ -46,7 +46,7 @@ was killed. "kes-respond recover" settles what is in doubt.`,
 	}
 	flags := c.Flags()
 	flags.SortFlags = false
-	f.since = stringFlag(flags, "since", "from then on: 24h ago, 2026-11-20, or 2026-11-20T08:00:00Z")
+	f.since = stringFlag(flags, "since", "from then on: 24h or 7d ago, 2026-11-20, or 2026-11-20T08:00:00Z")
 	f.since.check = func(text string) error { _, err := since(text, time.Now()); return err }
 	f.effect = choiceFlag(flags, "effect", "effect", "what it does to a host: "+strings.Join(allEffects(), ", "), allEffects()...)
 	f.outcome = choiceFlag(flags, "outcome", "outcome", "how it ended: "+strings.Join(endings(), ", "), endings()...)
@@ -91,8 +91,14 @@ func allEffects() []string {
 	return words(slices.Sorted(maps.Keys(set))...)
 }
 
-// since reads how long ago, or when. A date is the beginning of that day.
+// since reads how long ago, or when. A date is the beginning of that day, and a
+// day ago is 24 hours ago.
 func since(text string, now time.Time) (time.Time, error) {
+	if number, ok := strings.CutSuffix(text, "d"); ok {
+		if days, err := strconv.ParseUint(number, 10, 16); err == nil { // not beyond what a Duration holds
+			return now.Add(-time.Duration(days) * 24 * time.Hour), nil
+		}
+	}
 	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
 		return now.Add(-d), nil
 	}
@@ -101,7 +107,7 @@ func since(text string, now time.Time) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("%q is neither a time ago, such as 24h, nor a date, such as 2026-11-20 or 2026-11-20T08:00:00Z", text)
+	return time.Time{}, fmt.Errorf("%q is neither a time ago, such as 24h or 7d, nor a date, such as 2026-11-20 or 2026-11-20T08:00:00Z", text)
 }
 
 // notEmpty refuses a flag that stands there without a value: a field that is

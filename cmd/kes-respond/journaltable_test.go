@@ -134,14 +134,14 @@ func TestWhatTheFiltersWant(t *testing.T) {
 func TestSince(t *testing.T) {
 	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 	for text, want := range map[string]time.Time{
-		"24h": now.Add(-24 * time.Hour), "0s": now, "2026-11-19": time.Date(2026, 11, 19, 0, 0, 0, 0, time.UTC),
+		"24h": now.Add(-24 * time.Hour), "7d": now.Add(-7 * 24 * time.Hour), "0d": now, "0s": now, "2026-11-19": time.Date(2026, 11, 19, 0, 0, 0, 0, time.UTC),
 		"2026-11-19T08:00:00+02:00": time.Date(2026, 11, 19, 6, 0, 0, 0, time.UTC),
 	} {
 		got, err := since(text, now)
 		require.NoError(t, err, text)
 		assert.True(t, want.Equal(got), text)
 	}
-	for _, text := range []string{"", "-1h", "24", "19.11.2026", "2026-11-19 08:00"} {
+	for _, text := range []string{"", "-1h", "-1d", "d", "1.5d", "65536d", "24", "19.11.2026", "2026-11-19 08:00"} {
 		_, err := since(text, now)
 		assert.Error(t, err, text)
 	}

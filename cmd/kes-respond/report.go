@@ -1,0 +1,213 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kes-respond/kes-respond/plugin"
+	"github.com/kes-respond/kes-respond/plugin/journal"
+	"github.com/kes-respond/kes-respond/plugin/journal/report"
+	"github.com/kes-respond/kes-respond/shared"
+)
+
+// reportFlags are the flags of report: which period, and in which form.
+type reportFlags struct {
+	settings                   settingsFlags
+	since, html, force, output *once
+}
+
+// defaultPeriod is what is reported where nobody says how much.
+const defaultPeriod = "7d"
+
+func reportCommand(s surroundings) *cobra.Command {
+	var f reportFlags
+	c := &cobra.Command{
+		Use: "report", Short: "what was done in a period, where, by whom, and what became of it; also as a web page", Args: noWords,
+		Long: fmt.Sprintf(`report adds up what the ledger knows of a period: outcomes, effects, tasks, hosts,
+people, reasons of refusals, how long requests took, and what is still open. It
+asks no KSC and needs no password. Times are UTC.
+
+With --html it writes one page that needs no network and no script. The page
+lists the newest %d requests of the period. Its file can be read by its owner
+only, and replaces another only with --force true. The page is drawn by
+kes-respond-report, which has to lie beside kes-respond.`, report.MaxRequests),
+		Example: `  kes-respond report --since 24h
+  kes-respond report --since 7d --html report.html
+  kes-respond report --since 7d --html - | gzip > report.html.gz`,
+		RunE: func(c *cobra.Command, _ []string) error { return f.run(c.Context(), s) },
+	}
+	flags := c.Flags()
+	flags.SortFlags = false
+	f.since = stringFlag(flags, "since", "from then on: 24h or 7d ago, 2026-11-20, or 2026-11-20T08:00:00Z (default "+defaultPeriod+")")
+	f.since.check = func(text string) error { _, err := since(text, time.Now()); return err }
+	f.html = fileFlag(flags, "html", "file for the page; - is standard output")
+	f.force = boolFlag(flags, "force", "true: replace the file where there is one")
+	f.settings.config = fileFlag(flags, "config", configHelp)
+	f.output = choiceFlag(flags, "output", "form", "text (default), or json: the whole report as one object", "json", "text")
+	return c
+}
+
+func (f reportFlags) run(ctx context.Context, s surroundings) error {
+	if err := f.sense(); err != nil {
+		return err
+	}
+	l, dir, err := f.settings.ledger(s)
+	if err != nil {
+		return err
+	}
+	if noLedger(dir) {
+		return &exitError{shared.ExitFailed, fmt.Errorf("there is no ledger in %s yet: there is nothing to report", dir)}
+	}
+	now := time.Now()
+	from, _ := since(defaultPeriod, now)
+	if f.since.set {
+		from, _ = since(f.since.value, now) // checked
+	}
+	made, err := collected(ctx, l, from, now)
+	if err != nil {
+		return ledgerError(err)
+	}
+	made.Ledger, made.Program = printable(dir), plugin.Name+" "+version
+	if host, err := os.Hostname(); err == nil {
+		made.Machine = printable(host)
+	}
+	if !f.html.set {
+		return f.print(s, made)
+	}
+	return f.write(ctx, s, made)
+}
+
+// sense refuses flags that do not belong together, before anything is read.
+func (f reportFlags) sense() error {
+	switch {
+	case f.html.set && f.html.value == "":
+		return usage("report: --html is empty: it names a file, or - for standard output")
+	case f.html.set && f.output.set:
+		return usage("report: --html and --output exclude each other")
+	case f.force.set && !f.html.set:
+		return usage("report: --force is about the file of --html")
+	case f.html.set && f.html.value != "-" && f.force.value != "true":
+		if _, err := os.Lstat(f.html.value); err == nil {
+			return usage("report: %s is there already; --force true replaces it", f.html.value)
+		}
+	}
+	return nil
+}
+
+// collected reads a period of the ledger. Which requests run only a process can
+// tell that takes its turn at the ledger; where it may not, the report says so.
+func collected(ctx context.Context, l ledger, from, until time.Time) (report.Report, error) {
+	c := report.New(from, until)
+	j, unknown := l.open(ctx)
+	if unknown == nil {
+		var open []journal.Record
+		if open, unknown = j.Unsettled(ctx); unknown == nil {
+			c.Unsettled(open)
+		}
+	}
+	if j == nil {
+		var err error
+		if j, err = l.read(ctx); err != nil {
+			return report.Report{}, err
+		}
+	}
+	defer j.Close()
+	for r, err := range j.Records(ctx, journal.Filter{Since: from}) {
+		if err != nil {
+			return report.Report{}, err
+		}
+		c.Add(r)
+	}
+	made := c.Report()
+	if unknown != nil {
+		made.OpenError = printable(unknown.Error())
+	}
+	return made, ctx.Err()
+}
+
+func (f reportFlags) print(s surroundings, r report.Report) error {
+	out := bufio.NewWriter(s.out)
+	if f.output.value == "json" {
+		line, err := shared.ASCIIJSON(r)
+		if err != nil {
+			return &exitError{shared.ExitFailed, err}
+		}
+		out.Write(append(line, '\n'))
+	} else {
+		reportText(out, r)
+	}
+	if err := out.Flush(); err != nil {
+		return &exitError{shared.ExitFailed, fmt.Errorf("the report could not be written: %w", err)}
+	}
+	return nil
+}
+
+// write has the page drawn and puts it where it belongs.
+func (f reportFlags) write(ctx context.Context, s surroundings, r report.Report) error {
+	page, err := drawn(ctx, s, r)
+	if err != nil {
+		return &exitError{shared.ExitFailed, fmt.Errorf("the page could not be drawn: %w", err)}
+	}
+	if f.html.value == "-" {
+		_, err = s.out.Write(page)
+	} else {
+		err = writePage(f.html.value, page, f.force.value == "true")
+	}
+	if errors.Is(err, os.ErrExist) {
+		return usage("report: %s is there already; --force true replaces it", f.html.value)
+	}
+	if err != nil {
+		return &exitError{shared.ExitFailed, fmt.Errorf("the page could not be written: %w", err)}
+	}
+	if f.html.value != "-" {
+		fmt.Fprintf(s.err, "kes-respond: %s: %d requests since %s\n", printable(f.html.value), r.Requests, r.Since.Format(time.RFC3339))
+	}
+	return nil
+}
+
+// drawn is the page that kes-respond-report makes of a report. It is a program
+// of its own because what draws charts would be paid for by every start. It is
+// not looked for in PATH, where another one may come first, and is told nothing
+// of the environment, where the password may be.
+func drawn(ctx context.Context, s surroundings, r report.Report) ([]byte, error) {
+	if s.executable == "" {
+		return nil, errors.New("the system does not say where kes-respond lies, and kes-respond-report lies beside it")
+	}
+	here, err := filepath.EvalSymlinks(s.executable)
+	if err != nil {
+		return nil, err
+	}
+	program := filepath.Join(filepath.Dir(here), "kes-respond-report")
+	if runtime.GOOS == "windows" {
+		program += ".exe"
+	}
+	if _, err := os.Stat(program); errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%s is not there: put it beside kes-respond, or leave out --html", program)
+	}
+	data, err := json.Marshal(r)
+	if err != nil {
+		return nil, err
+	}
+	var page, complaint bytes.Buffer
+	cmd := exec.CommandContext(ctx, program)
+	cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = []string{}, bytes.NewReader(data), &page, &complaint
+	if err := cmd.Run(); err != nil {
+		if text := strings.TrimSpace(complaint.String()); text != "" {
+			return nil, errors.New(text)
+		}
+		return nil, fmt.Errorf("%s: %w", program, err)
+	}
+	return page.Bytes(), nil
+}
