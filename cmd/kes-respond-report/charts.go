@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"html/template"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -36,6 +37,20 @@ func paints() map[string]paint {
 	}
 }
 
+// swatches is the style of the legend, of which the charts' colours are the source.
+func swatches() string {
+	var light, dark strings.Builder
+	for _, s := range report.Standings() {
+		c := paints()[s]
+		fmt.Fprintf(&light, ".%s { --swatch: %s; }\n", class(s), c.light)
+		fmt.Fprintf(&dark, ".%s { --swatch: %s; }\n", class(s), c.dark)
+	}
+	return light.String() + "@media screen and (prefers-color-scheme: dark) {\n" + dark.String() + "}\n"
+}
+
+// class is the standing's class in the page.
+func class(standing string) string { return "s-" + strings.ReplaceAll(standing, " ", "-") }
+
 // figure is a chart as images: an image runs no script and loads nothing, so
 // that a name in it can do no harm.
 type figure struct {
@@ -60,7 +75,7 @@ type bars struct {
 }
 
 // longestLabel is how many characters of a name a chart has room for.
-const longestLabel = 18
+const longestLabel = 16
 
 func groupBars(groups []report.Group, most int) bars {
 	groups = slices.Clone(groups[:min(len(groups), most)])
@@ -77,17 +92,41 @@ func groupBars(groups []report.Group, most int) bars {
 	return b.with(by)
 }
 
+// timeBars names days where the steps are shorter than one, and hours where
+// there are no more than those of two days.
 func timeBars(t report.Timeline) bars {
-	form := "2 Jan"
-	if t.Hours < 24 {
-		form = "2 Jan 15:04"
-	}
 	var b bars
 	var by []map[string]int
 	for _, s := range t.Steps {
-		b.labels, by = append(b.labels, s.At.Format(form)), append(by, s.By)
+		label := ""
+		switch hour := s.At.Hour(); {
+		case t.Hours >= 24 || hour == 0:
+			label = s.At.Format("2 Jan")
+		case t.Hours == 1:
+			label = s.At.Format("15:04")
+		}
+		b.labels, by = append(b.labels, label), append(by, s.By)
 	}
 	return b.with(by)
+}
+
+// sparse leaves out labels for which there is no room: the library would keep
+// the last one, over its neighbour. Days stay before hours.
+func sparse(labels []string, width int) []string {
+	const room, around = 58, 80
+	every := 1 + (len(labels)*room)/(width-around)
+	few := make([]string, len(labels))
+	free := func(i int) bool { // so many labels before and after i
+		return strings.Join(few[max(0, i-every+1):min(len(few), i+every)], "") == ""
+	}
+	for _, hours := range []bool{false, true} {
+		for i, l := range labels {
+			if l != "" && strings.Contains(l, ":") == hours && (i == 0 || i+every/2 < len(labels)) && free(i) {
+				few[i] = l
+			}
+		}
+	}
+	return few
 }
 
 func (b bars) with(by []map[string]int) bars {
@@ -151,20 +190,43 @@ func (b bars) draw(width, height int, dark bool) ([]byte, error) {
 	}
 	p := charts.NewPainter(charts.PainterOptions{OutputFormat: charts.ChartOutputSVG, Width: width, Height: height, Theme: charts.MakeTheme(theme)})
 	small := charts.FontStyle{FontSize: 9}
+	count := func(f float64) string { return fmt.Sprintf("%.0f", f) }
+	most, labels := b.scale()
 	o := charts.NewBarChartOptionWithData(b.values)
 	o.Theme, o.Horizontal, o.StackSeries = charts.MakeTheme(theme), b.lying, charts.Ptr(true)
-	o.Padding = charts.NewBox(4, 4, 16, 4)
-	o.Legend = charts.LegendOption{SeriesNames: b.standings, FontStyle: small, Symbol: charts.SymbolSquare}
+	o.Padding, o.ValueFormatter = charts.NewBox(12, 8, 24, 8), count
+	o.Legend.Show = charts.Ptr(false) // the page has one for all charts
 	o.CategoryAxis.Labels, o.CategoryAxis.LabelFontStyle = b.labels, small
-	if !b.lying {
-		o.CategoryAxis.LabelCount = min(len(b.labels), width/90)
+	if b.lying {
+		o.CategoryAxis.LabelOffset.Left = -8 // fonts may be wider than the library takes them to be
+	} else {
+		o.CategoryAxis.Labels, o.CategoryAxis.LabelCount = sparse(b.labels, width), len(b.labels)
 	}
-	o.ValueFormatter = func(f float64) string { return fmt.Sprintf("%.0f", f) }
-	o.ValueAxis = []charts.ValueAxisOption{{Min: charts.Ptr(0.0), LabelFontStyle: small, ValueFormatter: o.ValueFormatter, Unit: 1}}
+	o.ValueAxis = []charts.ValueAxisOption{{
+		Min: charts.Ptr(0.0), Max: charts.Ptr(most), LabelCount: labels, RangeValuePaddingScale: charts.Ptr(0.0), LabelFontStyle: small, ValueFormatter: count,
+	}}
 	if err := p.BarChart(o); err != nil {
 		return nil, err
 	}
 	return p.Bytes()
+}
+
+// scale is a round end of the axis of values, above the longest bar, and how
+// many labels it has.
+func (b bars) scale() (most float64, labels int) {
+	for i := range b.labels {
+		sum := 0.0
+		for _, row := range b.values {
+			sum += row[i]
+		}
+		most = max(most, sum)
+	}
+	step := 1.0
+	for i := 0; most > 5*step; i++ {
+		step *= [...]float64{2, 2.5, 2}[i%3] // 1, 2, 5, 10
+	}
+	n := max(1, math.Ceil(most/step))
+	return n * step, int(n) + 1
 }
 
 // stepName is how long a bar of the timeline is.

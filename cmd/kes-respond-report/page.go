@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/kes-respond/kes-respond/plugin/journal/report"
@@ -45,16 +44,17 @@ type groupTable struct {
 // The charts' sizes in pixels of CSS.
 const (
 	wide, half, narrow = 940, 460, 380
-	timeHeight         = 280
+	timeHeight         = 240
 	barHeight          = 30
-	aroundTheBars      = 90
+	aroundTheBars      = 60
 	mostBars           = 10
 )
 
 // write writes the page, whole or not at all.
 func write(out io.Writer, r report.Report) error {
-	p := page{Report: r, Style: template.CSS(pageCSS), StepName: stepName(r.Over.Hours), Listed: len(r.List)}
-	sum := sha256.Sum256([]byte(pageCSS))
+	style := pageCSS + swatches()
+	p := page{Report: r, Style: template.CSS(style), StepName: stepName(r.Over.Hours), Listed: len(r.List)}
+	sum := sha256.Sum256([]byte(style))
 	p.Policy = "default-src 'none'; img-src data:; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'"
 	for _, s := range r.Outcomes {
 		p.Columns = append(p.Columns, s.Name)
@@ -76,7 +76,7 @@ func write(out io.Writer, r report.Report) error {
 		"time":  func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") },
 		"exact": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"span":  span,
-		"class": func(s string) string { return "s-" + strings.ReplaceAll(s, " ", "-") },
+		"class": class,
 		"dash":  func(s string) string { return cmp.Or(s, "-") },
 	}).Parse(pageHTML)
 	if err != nil {
