@@ -55,13 +55,13 @@ func class(standing string) string { return "s-" + strings.ReplaceAll(standing, 
 // that a name in it can do no harm.
 type figure struct {
 	Title, Alt    string
-	Images        []image // all but the last are for a medium
+	Images        []drawing // all but the last are for a medium
 	Src           template.URL
 	Width, Height int
 }
 
-// image is one drawing of a chart.
-type image struct {
+// drawing is one drawing of a chart.
+type drawing struct {
 	Media  string
 	Srcset template.Srcset
 }
@@ -166,7 +166,7 @@ func figureOf(title, alt string, b bars, height, wide, narrow int) (figure, erro
 				continue
 			}
 			slices.SortStableFunc(media, func(a, b string) int { return strings.Compare(b, a) }) // the type of medium is first
-			f.Images = append(f.Images, image{strings.Join(media, " and "), template.Srcset(src)})
+			f.Images = append(f.Images, drawing{strings.Join(media, " and "), template.Srcset(src)})
 		}
 	}
 	return f, nil
@@ -233,9 +233,9 @@ func (b bars) scale() (most float64, labels int) {
 func stepName(hours int) string {
 	switch {
 	case hours == 1:
-		return "hour"
+		return "an hour"
 	case hours == 24:
-		return "day"
+		return "a day"
 	case hours%24 == 0:
 		return fmt.Sprintf("%d days", hours/24)
 	}

@@ -104,7 +104,7 @@ func (p *page) draw() error {
 		height       int
 		wide, narrow int
 	}{
-		{"Requests over time, by outcome, each " + p.StepName, "Bars: how many requests came in each " + p.StepName + ", by outcome", timeBars(p.Over), timeHeight, wide, narrow},
+		{"Requests over time, by outcome; a bar is " + p.StepName, "Bars: how many requests came when, by outcome; a bar is " + p.StepName, timeBars(p.Over), timeHeight, wide, narrow},
 		{"Tasks", "Bars: how many requests of each task, by outcome; the table \"By task\" has the numbers", tasks, aroundTheBars + barHeight*len(tasks.labels), half, narrow},
 		{"Hosts with most requests", "Bars: the hosts with most requests, by outcome; the table \"By host\" has the numbers", hosts, aroundTheBars + barHeight*len(hosts.labels), half, narrow},
 	} {

@@ -27,7 +27,7 @@ func TestScripts(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { os.RemoveAll(work) })
 	guarded(t, work)
-	programs := map[string]string{"EMULATOR": "ksc-emulator", "DEMOHOST": "demo-host", "PROGRAM": "kes-respond"}
+	programs := map[string]string{"EMULATOR": "ksc-emulator", "DEMOHOST": "demo-host", "PROGRAM": "kes-respond", "REPORT": "kes-respond-report"}
 	for name, program := range programs {
 		programs[name] = build(t, program, dir)
 	}

@@ -28,7 +28,7 @@ func reportText(out io.Writer, r report.Report) {
 		reportGroups(out, "Task", r.Tasks, 0)
 		reportGroups(out, "Host", r.Hosts.Top, r.Hosts.More)
 		reportGroups(out, "Who", r.People.Top, r.People.More)
-		reportGroups(out, "Refused for", r.Reasons.Top, r.Reasons.More)
+		reportReasons(out, r.Reasons)
 		reportTook(out, r.Took)
 	}
 	reportOpen(out, r)
@@ -40,7 +40,7 @@ func reportGroups(out io.Writer, title string, groups []report.Group, more int) 
 	}
 	fmt.Fprintln(out)
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "%s\tRequests\t\n", title)
+	fmt.Fprintf(t, "%s\tRequests\n", title)
 	shown := groups[:min(len(groups), fewRows)]
 	for _, g := range shown {
 		var by []string
@@ -51,10 +51,29 @@ func reportGroups(out io.Writer, title string, groups []report.Group, more int) 
 				by = append(by, s)
 			}
 		}
-		fmt.Fprintf(t, "%s\t%d\t%s\n", short(g.Name), g.Count, strings.Join(by, ", "))
+		fmt.Fprintf(t, "%s\t%d", short(g.Name), g.Count)
+		if len(by) > 0 {
+			fmt.Fprintf(t, "\t%s", strings.Join(by, ", "))
+		}
+		fmt.Fprintln(t)
 	}
 	t.Flush()
 	if more += len(groups) - len(shown); more > 0 {
+		fmt.Fprintf(out, "and %d more\n", more)
+	}
+}
+
+// reportReasons are not cut: they are what the person was told.
+func reportReasons(out io.Writer, reasons report.Groups) {
+	if len(reasons.Top) == 0 {
+		return
+	}
+	fmt.Fprintln(out, "\nRefused for")
+	shown := reasons.Top[:min(len(reasons.Top), fewRows)]
+	for _, g := range shown {
+		fmt.Fprintf(out, "%4d  %s\n", g.Count, g.Name)
+	}
+	if more := reasons.More + len(reasons.Top) - len(shown); more > 0 {
 		fmt.Fprintf(out, "and %d more\n", more)
 	}
 }
