@@ -23,6 +23,7 @@ build: ## build every program into bin/
 .PHONY: test
 test: ## run every test, with the race detector where cgo is at hand
 	@for p in python3 jq systemd-analyze; do command -v $$p >/dev/null || echo "no $$p: the example that needs it is not run"; done
+	@command -v chromium chromium-browser google-chrome >/dev/null || echo "no chromium: no browser looks at the report's page"
 	@for p in python3 /usr/bin/python3; do $$p -c 'import grpc, grpc_tools.protoc' 2>/dev/null && exit; done; echo "no gRPC for Python: the plugin's host in Python is not run"
 	@if [ "$$(go env CGO_ENABLED)" = 1 ] && command -v "$$(go env CC)" >/dev/null; then \
 	  GORACE=atexit_sleep_ms=0 go test -race -timeout 20m ./...; \

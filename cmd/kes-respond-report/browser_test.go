@@ -154,13 +154,11 @@ func TestInABrowser(t *testing.T) {
 	assert.Equal(t, "Response report: soc-1, 2026-11-20T12:00:00Z to 2026-11-27T12:00:00Z", title)
 	assert.Len(t, rows(t, dom), 201)
 
-	light, colours := share(b.shot(t, page, "1040,1300"))
+	light, colours := share(b.shot(t, page, "400,1300"))
 	assert.Greater(t, light, 0.7)
-	assert.Greater(t, colours, 200, "the charts are there")
+	assert.Greater(t, colours, 200, "a page without charts has about ten, and the edges of letters")
 	light, colours = share(b.shot(t, page, "1040,1300", "--blink-settings=preferredColorScheme=0"))
 	assert.Less(t, light, 0.3, "dark where that is preferred")
-	assert.Greater(t, colours, 200)
-	_, colours = share(b.shot(t, page, "400,1300"))
 	assert.Greater(t, colours, 200)
 	assert.False(t, b.wanted(evil))
 
@@ -176,6 +174,4 @@ func TestInABrowser(t *testing.T) {
 	assert.NotContains(t, dom, "<title>ran", "the policy is a wall of its own")
 	assert.NotEmpty(t, console)
 	assert.False(t, b.wanted(evil))
-	_, colours = share(b.shot(t, "<body></body>", "400,400"))
-	assert.Equal(t, 1, colours)
 }

@@ -34,8 +34,17 @@ func week(n int, address string) report.Report {
 		name   string
 		effect shared.Effect
 	}{
-		{"isolateHost", "isolates"}, {"isolateHost", "isolates"}, {"isolateHost", "releases"}, {"getFile", "reads"}, {"iocScan", "scans"}, {"terminateProcess", "terminates"},
-		{"quarantineFile", "quarantines"}, {"deleteFile", "deletes"}, {"onDemandScan", "scans"}, {"startProcess", "executes"}, {"preventExecution", "blocks"},
+		{"isolateHost", "isolates"},
+		{"isolateHost", "isolates"},
+		{"isolateHost", "releases"},
+		{"getFile", "reads"},
+		{"iocScan", "scans"},
+		{"terminateProcess", "terminates"},
+		{"quarantineFile", "quarantines"},
+		{"deleteFile", "deletes"},
+		{"onDemandScan", "scans"},
+		{"startProcess", "executes"},
+		{"preventExecution", "blocks"},
 	}
 	outcomes := []shared.Outcome{
 		shared.Succeeded, shared.Succeeded, shared.Succeeded, shared.Succeeded, shared.Submitted, shared.Submitted, shared.Partial, shared.Pending, shared.Failed, shared.Refused, shared.Unknown, shared.Cancelled,

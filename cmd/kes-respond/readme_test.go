@@ -88,6 +88,7 @@ func newSite(t *testing.T) *site {
 	t.Helper()
 	s := &site{dir: t.TempDir()}
 	program := build(t, "kes-respond", s.dir)
+	build(t, "kes-respond-report", s.dir)
 	write := func(name, text string) {
 		path := filepath.Join(s.dir, name)
 		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
@@ -139,6 +140,12 @@ func (s *site) bash(t *testing.T, text string) {
 			require.NoError(t, err)
 		}
 		out := s.run(t, code, "bash", "-euc", before+line)
+		if file := regexp.MustCompile(`--html (\S+)`).FindStringSubmatch(line); file != nil {
+			page, err := os.ReadFile(filepath.Join(s.dir, file[1]))
+			require.NoError(t, err)
+			assert.Contains(t, string(page), "</html>", line)
+			continue
+		}
 		assert.Regexp(t, `planned|submitted|succeeded|pending|"passed":true|nothing is left in doubt|allowed|"sound":true|suspended|resumed|KLSTD 1184: Access is denied|^The package for `, out, line)
 	}
 }
