@@ -44,7 +44,6 @@ var mayImport = map[string][]string{
 	"cmd/demo-host":          {"shared", "shared/rpc"},
 	"cmd/kes-respond-mcp":    {"shared", "shared/jsonl", "manifest"},
 	"cmd/bench":              {"shared", "shared/rpc"},
-	"cmd/kes-respond":        {"shared", "shared/jsonl", "shared/rpc", "manifest", "plugin", "plugin/task", "plugin/ksc", "plugin/guard", "plugin/journal"},
 	"cmd/kes-respond-report": {"shared", "plugin/journal/report"},
 	"cmd/kes-respond":        {"shared", "shared/jsonl", "shared/rpc", "manifest", "plugin", "plugin/task", "plugin/ksc", "plugin/guard", "plugin/journal", "plugin/journal/report"},
 }

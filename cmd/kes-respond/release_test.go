@@ -111,6 +111,8 @@ func installedAndPurged(t *testing.T, dir string) {
 	require.NoFileExists(t, filepath.Join(folder, "password"), "somebody uses this machine")
 	assert.Contains(t, run(1), "kes-respond v"+released)
 	assert.Contains(t, command(t, "/", "/usr/bin/kes-respond", "version"), "v"+released)
+	assert.Contains(t, command(t, "/", "/usr/bin/kes-respond-mcp", "--version"), "v"+released)
+	assert.FileExists(t, "/usr/bin/kes-respond-report")
 	assert.Equal(t, "755 root root", strings.TrimSpace(command(t, "/", "stat", "-c", "%a %U %G", folder)))
 	assert.Equal(t, "755 root root", strings.TrimSpace(command(t, "/", "stat", "-c", "%a %U %G", "/usr/bin/kes-respond")))
 	assert.Regexp(t, `^kes-respond:x:\d+:\d+:.*:/var/lib/kes-respond:/usr/sbin/nologin$`, strings.TrimSpace(command(t, "/", "getent", "passwd", "kes-respond")))
@@ -130,7 +132,9 @@ func installedAndPurged(t *testing.T, dir string) {
 	secret := filepath.Join(folder, "password")
 	require.NoError(t, os.WriteFile(secret, []byte(emulatorPassword), 0o600))
 	command(t, "/", "dpkg", "-r", "kes-respond")
-	assert.NoFileExists(t, "/usr/bin/kes-respond")
+	for _, program := range []string{"kes-respond", "kes-respond-mcp", "kes-respond-report"} {
+		assert.NoFileExists(t, "/usr/bin/"+program)
+	}
 	assert.NoFileExists(t, unit+".service")
 	assert.FileExists(t, secret, "a removal keeps the configuration")
 

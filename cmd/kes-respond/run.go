@@ -109,8 +109,7 @@ func commands(s surroundings) *cobra.Command {
 		root.AddCommand(taskCommand(s, t))
 	}
 	root.AddCommand(
-		serveCommand(s), initCommand(s), checkCommand(s), statusCommand(s), recoverCommand(s), undoCommand(s), journalCommand(s),
-		serveCommand(s), checkCommand(s), statusCommand(s), recoverCommand(s), undoCommand(s), journalCommand(s), reportCommand(s),
+		serveCommand(s), initCommand(s), checkCommand(s), statusCommand(s), recoverCommand(s), undoCommand(s), journalCommand(s), reportCommand(s),
 		policyCommand(s), suspendCommand(s), resumeCommand(s), describeCommand(s), sampleCommand(s), errorsCommand(s),
 		manifestCommand(s), asCommand(s), versionCommand(s), completionCommand(s),
 	)
