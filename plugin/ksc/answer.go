@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 )
 
 // The bounds of an answer, unpacked. Only records of incidents are long: one
@@ -34,15 +35,37 @@ func isBroken(err error) bool {
 	return errors.As(err, &b)
 }
 
+// unpackers are readers of gzip that nobody uses now: one takes 40 KB, and each
+// answer needs one for a moment.
+type unpackers struct{ free sync.Pool }
+
+// take gives one that reads from r, and the way to give it back. What comes of a
+// broken answer is not used again.
+func (u *unpackers) take(r io.Reader) (z *gzip.Reader, free func(), err error) {
+	z, _ = u.free.Get().(*gzip.Reader)
+	if z == nil {
+		z, err = gzip.NewReader(r)
+	} else {
+		err = z.Reset(r)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return z, func() { u.free.Put(z) }, nil
+}
+
 // readAnswer unpacks the answer, up to its bound. With an error comes what
 // could be read.
-func readAnswer(resp *http.Response, most int) ([]byte, error) {
+func (c *Client) readAnswer(resp *http.Response, most int) ([]byte, error) {
 	var r io.Reader = resp.Body
 	var err error
 	switch strings.ToLower(resp.Header.Get("Content-Encoding")) {
 	case "", "identity":
 	case "gzip":
-		r, err = gzip.NewReader(resp.Body)
+		var free func()
+		if r, free, err = c.gzip.take(resp.Body); err == nil {
+			defer free()
+		}
 	case "deflate":
 		r, err = zlib.NewReader(resp.Body)
 	default:

@@ -119,7 +119,7 @@ func (c *Client) post(ctx context.Context, a ask, headers ...header) error {
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		return x.refusedStatus(resp, nil) // its body is the bare connection, which no context ends
 	}
-	data, err := readAnswer(resp, cmp.Or(a.longest, maxAnswerBytes))
+	data, err := c.readAnswer(resp, cmp.Or(a.longest, maxAnswerBytes))
 	if err != nil {
 		if status := x.refusedStatus(resp, data); status != nil {
 			return status

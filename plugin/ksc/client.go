@@ -76,6 +76,7 @@ type Client struct {
 	session   *session
 	host      string // of the address
 	met       *met   // the certificate
+	gzip      *unpackers
 
 	// Of incidents: bytes of one step, and of a whole search. Less in tests.
 	recordsBytes, searchBytes int
@@ -100,6 +101,7 @@ func New(c Config) (*Client, error) {
 		session:   &session{turn: make(chan struct{}, 1)},
 		host:      host,
 		met:       new(met),
+		gzip:      new(unpackers),
 
 		recordsBytes: maxRecordsBytes, searchBytes: 2 * maxRecordsBytes,
 	}

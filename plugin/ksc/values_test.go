@@ -228,7 +228,7 @@ func FuzzAnswer(f *testing.F) {
 		} {
 			resp := &http.Response{StatusCode: status, Header: http.Header{"Content-Encoding": {packing}}, Body: io.NopCloser(strings.NewReader(string(body)))}
 			x := &exchange{client: c, method: "HostGroup.AddIncident", hidden: c.hidden(), ask: ask{once: true, sealed: func() []string { return []string{"--token=hunter22"} }}}
-			data, err := readAnswer(resp, maxAnswerBytes)
+			data, err := c.readAnswer(resp, maxAnswerBytes)
 			if err != nil {
 				checkError(t, x.lost(t.Context(), err, Unknown))
 				continue
