@@ -172,7 +172,7 @@ func (m *machine) check(rt *rapid.T) {
 			require.Equal(rt, r.seq, got.Seq)
 		}
 		if r.task != "" {
-			got, found, err = j.ByConsoleTask(ctx, r.Server, "", r.task)
+			got, found, err = j.ByConsoleTask(ctx, r.Server, r.HostID, r.task)
 			require.NoError(rt, err)
 			require.True(rt, found)
 			m.same(rt, r, got)

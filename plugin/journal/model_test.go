@@ -3,6 +3,7 @@ package journal
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"pgregory.net/rapid"
@@ -111,9 +112,12 @@ func (m *model) taken(r *modelled, incident int64) bool {
 	return slices.ContainsFunc(m.requests, func(q *modelled) bool { return q != r && q.Server == r.Server && q.incident == incident })
 }
 
-// has says that another request of the same server has the console task.
+// has says that another request of the same server has the console task, which
+// may be one host's alone.
 func (m *model) has(r *modelled, task string) bool {
-	return slices.ContainsFunc(m.requests, func(q *modelled) bool { return q != r && q.Server == r.Server && q.task == task })
+	return slices.ContainsFunc(m.requests, func(q *modelled) bool {
+		return q != r && q.Server == r.Server && q.task == task && (!strings.HasPrefix(task, LocalTask) || q.HostID == r.HostID)
+	})
 }
 
 // finished says that a request ended and KSC has no more to do for it.
