@@ -62,7 +62,7 @@ func TestWhatBecameOfIt(t *testing.T) {
 		for outcome, want := range outcomes {
 			for _, odd := range []string{"", "upper-case", "lower-case", "truncated", "minute", "no-id", "incident-id", "local-time", "handled"} {
 				for _, skew := range []time.Duration{0, 24 * time.Hour, -24 * time.Hour} {
-					if skew != 0 && odd != "" {
+					if (skew != 0 || outcome == "never") && odd != "" { // half an hour of looks each
 						continue
 					}
 					name := fmt.Sprintf("%s %s %s %s", kind, outcome, odd, skew)

@@ -40,6 +40,7 @@ func TestEveryExampleOfHelpRuns(t *testing.T) {
 	require.NoError(t, z.AddFS(os.DirFS(filepath.Join(s.dir, "indicators"))))
 	require.NoError(t, z.Close())
 	require.NoError(t, os.WriteFile(filepath.Join(s.dir, "indicators.zip"), archive.Bytes(), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(s.dir, "args.json"), []byte(`{"task":"getFile","targetHost":"PC-12","params":{"md5hash":"","sha256hash":"","path":"C:\\a.exe"}}`), 0o600))
 	s.run(t, 0, "bash", "-euc", `printf '%s\n' '{"id":"alert-17","task":"isolateHost","targetHost":"PC-12","params":{"action":1}}' | kes-respond serve`)
 
 	codes := map[string]int{"kes-respond status 4711": 4} // KSC has made no console task of that one
