@@ -79,7 +79,7 @@ func (b *bench) emulator(name string, args ...string) (*server, error) {
 			}
 			return s, nil
 		}
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(10 * time.Millisecond) // a file tells nobody that it has come
 	}
 	s.stop()
 	return nil, fmt.Errorf("the emulator does not get ready: %s", &said)

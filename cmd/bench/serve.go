@@ -148,6 +148,7 @@ func (b *bench) pipe(s *server, n int, slow bool) (spent, error) {
 			sent.Add(1)
 		}
 	}()
+	// A slow reader begins when the program takes no more: nothing was taken for a second.
 	for before := int64(-1); slow; time.Sleep(time.Second) {
 		now := sent.Load()
 		if now == before {

@@ -51,7 +51,7 @@ func TestPlansAreForgotten(t *testing.T) {
 		var p plans
 		r := request(`{}`)
 		token := p.keep(newPlan(r, shared.Host{}, false))
-		time.Sleep(planLife)
+		time.Sleep(planLife) // of the bubble, as all here
 		_, err := p.take(token, r, false)
 		assert.NoError(t, err)
 		token = p.keep(newPlan(r, shared.Host{}, false))
@@ -150,7 +150,7 @@ func TestABeatWhereNothingHappens(t *testing.T) {
 		tell, done := told(func(n int, message string) { heard = append(heard, fmt.Sprint(n, " ", message)) })
 		tell(shared.Event{Accepted: &shared.Accepted{Host: shared.Host{ID: "x"}}})
 		tell(shared.Event{Hello: &shared.Hello{}})
-		time.Sleep(beat + time.Second)
+		time.Sleep(beat + time.Second) // of the bubble, as all here
 		percent := 7
 		tell(shared.Event{Progress: &shared.Progress{Stage: "running", Percent: &percent, Message: "on the host"}})
 		time.Sleep(2 * beat)

@@ -133,7 +133,7 @@ func waitText(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: waittext TEXT FILE")
 	}
 	path := ts.MkAbs(args[1])
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) { // a file has no condition to wait for
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(10 * time.Millisecond) { // a file has no condition to wait for
 		if text, err := os.ReadFile(path); err == nil && strings.Contains(string(text), args[0]) {
 			return
 		}
