@@ -46,6 +46,9 @@ func TestAPasswordOnACommandLineIsRefused(t *testing.T) {
 		{"help", "--password=" + secret},
 		{"status", "1", "--token=" + secret},
 		{"kscPassword=" + secret},
+		{"serve", "--KSC_PASSWORD=" + secret},
+		{"serve", "--pa\u017f\u017fword=" + secret},
+		{"serve", "--to\u212aen=" + secret},
 	} {
 		code, out, errs := typed(t, args...)
 		assert.Equal(t, 64, code, "%q", args)

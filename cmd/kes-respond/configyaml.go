@@ -7,6 +7,7 @@ import (
 	"io"
 	"regexp"
 	"strconv"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 
@@ -24,7 +25,7 @@ type yamlText struct {
 }
 
 // anchorName is what the parser quotes of a value that begins with '*'.
-var anchorName = regexp.MustCompile(`anchor '.*' referenced`)
+var anchorName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`anchor '.*' referenced`) })
 
 // readYAML reads one document; nil is a file without any.
 func readYAML(data []byte) (*yamlText, error) {
@@ -34,7 +35,7 @@ func readYAML(data []byte) (*yamlText, error) {
 	case errors.Is(err, io.EOF):
 		return nil, nil
 	case err != nil:
-		return nil, errors.New(anchorName.ReplaceAllString(err.Error(), "alias; a text that begins with '*' needs quotes"))
+		return nil, errors.New(anchorName().ReplaceAllString(err.Error(), "alias; a text that begins with '*' needs quotes"))
 	}
 	if err := dec.Decode(&more); !errors.Is(err, io.EOF) {
 		return nil, errors.New("yaml: it holds more than one document, of which only the first would count")

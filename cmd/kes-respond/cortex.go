@@ -118,7 +118,7 @@ func cortexRun(ctx context.Context, s surroundings, dir string) cortexReport {
 // text is an item of the configuration that is text or a number.
 func (j cortexJob) text(name string) string {
 	var text string
-	if raw := j.Config[name]; json.Unmarshal(raw, &text) != nil && wholeNumber.Match(raw) {
+	if raw := j.Config[name]; json.Unmarshal(raw, &text) != nil && wholeNumber().Match(raw) {
 		text = string(raw)
 	}
 	return text

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/kes-respond/kes-respond/manifest"
 	"github.com/kes-respond/kes-respond/plugin/task"
@@ -137,8 +138,8 @@ func hostsNamed(raw json.RawMessage) int {
 }
 
 var (
-	wholeNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]{0,17})$`)
-	jsonText    = regexp.MustCompile(`^\s*[\[{]`)
+	wholeNumber = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^-?(0|[1-9][0-9]{0,17})$`) })
+	jsonText    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\s*[\[{]`) })
 )
 
 // formValue is a value as the schema wants it, where that is certain.
@@ -150,15 +151,15 @@ func formValue(s schema, raw json.RawMessage) json.RawMessage {
 	}
 	var text string
 	isText := json.Unmarshal(raw, &text) == nil && string(raw) != "null"
-	if isText && (s.Type == "array" || s.Type == "object") && jsonText.MatchString(text) && json.Valid([]byte(text)) {
+	if isText && (s.Type == "array" || s.Type == "object") && jsonText().MatchString(text) && json.Valid([]byte(text)) {
 		raw = json.RawMessage(strings.TrimSpace(text)) // a form that has one line for all of it
 	}
 	switch {
 	case s.Type == "boolean" && isText && isBool(strings.ToLower(text)) == nil:
 		return json.RawMessage(strings.ToLower(text))
-	case s.Type == "integer" && isText && wholeNumber.MatchString(text):
+	case s.Type == "integer" && isText && wholeNumber().MatchString(text):
 		return json.RawMessage(text)
-	case s.Type == "string" && wholeNumber.Match(raw):
+	case s.Type == "string" && wholeNumber().Match(raw):
 		return asText(string(raw))
 	case s.Type == "object":
 		return formObject(s, raw)

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/kes-respond/kes-respond/plugin/task"
 	"github.com/kes-respond/kes-respond/shared"
@@ -68,7 +69,9 @@ func asSplunk(ctx context.Context, s surroundings, args []string) error {
 }
 
 // splunkToken is a token that Splunk had no value for.
-var splunkToken = regexp.MustCompile(`\$(result|results|job|alert|trigger_date|trigger_time|name|owner|app)(\.[\w.{}*-]+)?\$`)
+var splunkToken = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`\$(result|results|job|alert|trigger_date|trigger_time|name|owner|app)(\.[\w.{}*-]+)?\$`)
+})
 
 // splunkForm reads the parameters of the action: of the task, or members of a
 // request. One that begins with @ is a field of the search's first result.
@@ -135,7 +138,7 @@ func (p splunkPayload) value(name string, raw json.RawMessage) (json.RawMessage,
 	if json.Unmarshal(raw, &text) != nil {
 		return raw, nil
 	}
-	if token := splunkToken.FindString(text); token != "" {
+	if token := splunkToken().FindString(text); token != "" {
 		return nil, fmt.Errorf("%s holds %s, for which Splunk had no value", name, token)
 	}
 	field, ok := strings.CutPrefix(text, "@")

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 
 	"github.com/kes-respond/kes-respond/shared"
@@ -30,7 +31,7 @@ func foldersOf(texts []string) ([]folder, []shared.Violation) {
 }
 
 // shortName is a step that may be another name of a longer one (8.3).
-var shortName = regexp.MustCompile(`~[0-9]`)
+var shortName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`~[0-9]`) })
 
 // steps takes a path apart. flaw says why it cannot be compared with folders:
 // then it may be another place than it seems. Links on the host cannot be seen
@@ -52,7 +53,7 @@ func steps(path string) (f folder, flaw string) {
 		if step == ".." {
 			return folder{}, `holds ".."`
 		}
-		if shortName.MatchString(step) {
+		if shortName().MatchString(step) {
 			return folder{}, "holds a short name (~1)"
 		}
 		if like := alike(step); like != "" {
