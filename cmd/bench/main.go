@@ -45,7 +45,7 @@ func run(ctx context.Context, args []string, out, say io.Writer) error {
 	flags.SetOutput(say)
 	flags.StringVar(&b.programs, "programs", "bin", "folder with kes-respond, ksc-emulator and floor")
 	flags.IntVar(&b.size, "size", 100, "percent of the whole run")
-	only := flags.String("only", "", "one part alone: oneshot, start, serve, piped, plugin or following")
+	only := flags.String("only", "", "one part alone: oneshot, start, serve, piped, plugin, following or bulk")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func run(ctx context.Context, args []string, out, say io.Writer) error {
 		{"piped", b.piped},
 		{"plugin", b.plugin},
 		{"following", b.following},
-		// Bulk (--targets): its part comes here.
+		{"bulk", b.bulk},
 	} {
 		if *only != "" && *only != part.name {
 			continue

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// What bounds a bulk run from outside: the connections to one server, and the
+// places of the quota, each of them held until its console task is known to
+// have ended. The console takes a while for that, and then nothing may speak
+// against the end for as long as PROTOCOL.md says (4.12).
+const (
+	connections = 8
+	latency     = 20 * time.Millisecond
+	places      = 80
+	console     = 600 * time.Millisecond
+	doubt       = 10 * time.Second
+)
+
+// bulk measures one command for many hosts: over a wire with a latency, where
+// nothing is held back for the quota, and paced by it, where each console task
+// completes.
+func (b *bench) bulk() error {
+	n := b.of(10_000, 200)
+	took, calls, _, err := b.targets("bulk-wire", n, []string{"--outstanding", "0"}, "--latency", latency.String())
+	if err != nil {
+		return err
+	}
+	bound := float64(n) / (float64(calls) * latency.Seconds() / connections)
+	rate := float64(n) / took.wall.Seconds()
+	b.table.row(fmt.Sprintf("bulk, %d hosts at a latency of %v: hosts a second", n, latency), fmt.Sprintf("%.1f", rate),
+		fmt.Sprintf("%.1f that %d connections permit, at %.1f calls a host", bound, connections, float64(calls)/float64(n)), times(rate/bound), "at least 0.9")
+	b.table.row(fmt.Sprintf("bulk, %d hosts at a latency of %v: CPU a host", n, latency), ms(took.cpu/time.Duration(n)), "", "", "")
+
+	n = b.of(10_000, 100)
+	took, calls, succeeded, err := b.targets("bulk-paced", n, []string{"--wait", "done"}, "--task-delay", (console / 3).String())
+	if err != nil {
+		return err
+	}
+	bound = places / (console + doubt).Seconds()
+	rate = float64(n) / took.wall.Seconds()
+	b.table.row(fmt.Sprintf("bulk, %d hosts, paced by the quota, each to its end: hosts a second", n), fmt.Sprintf("%.1f", rate),
+		fmt.Sprintf("%.1f that %d places permit", bound, places), times(rate/bound), "")
+	b.table.row(fmt.Sprintf("bulk, %d hosts, paced by the quota: ended as succeeded", n), strconv.Itoa(succeeded), strconv.Itoa(n), "", "all")
+	b.table.row(fmt.Sprintf("bulk, %d hosts, paced by the quota: calls to KSC a minute", n), fmt.Sprintf("%.0f", float64(calls)/took.wall.Minutes()), "", "", "")
+	b.table.row(fmt.Sprintf("bulk, %d hosts, paced by the quota: peak memory", n), peaked(took.peak), "", "", "")
+	return nil
+}
+
+// targets isolates n hosts of a file with one command, and tells what it took,
+// how many calls KSC got and how many requests succeeded.
+func (b *bench) targets(name string, n int, flags []string, emulated ...string) (took spent, calls, succeeded int, err error) {
+	s, err := b.emulator(name, append(emulated, "--record", "record.jsonl")...)
+	if err != nil {
+		return spent{}, 0, 0, err
+	}
+	defer s.stop()
+	var hosts strings.Builder
+	for i := range n {
+		fmt.Fprintf(&hosts, "host-%d\n", i)
+	}
+	list := filepath.Join(b.dir, name, "hosts.txt")
+	if err := os.WriteFile(list, []byte(hosts.String()), 0o600); err != nil {
+		return spent{}, 0, 0, err
+	}
+	var out, said bytes.Buffer
+	cmd := b.command(s, b.program("kes-respond"), append([]string{
+		"isolateHost", "--targets", list, "--hostLookup", "never", "--action", "1", "--yes", "true", "--output", "json",
+	}, flags...)...)
+	cmd.Stdout, cmd.Stderr = &out, &said
+	start := time.Now()
+	failed := cmd.Run() // also where one of many did not succeed, which is counted
+	took = after(cmd, time.Since(start))
+	if results := bytes.Count(out.Bytes(), []byte(`"type":"result"`)); results != n {
+		return spent{}, 0, 0, fmt.Errorf("%d of %d hosts: %w: %s", results, n, failed, &said)
+	}
+	return took, s.calls(), bytes.Count(out.Bytes(), []byte(`"outcome":"succeeded"`)), nil
+}
