@@ -3,6 +3,7 @@ package plugin_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -96,6 +97,45 @@ func TestWhatBecameOfIt(t *testing.T) {
 					})
 				}
 			}
+		}
+	}
+}
+
+// TestItGoesWhileItIsMadeSureOf: KSC drops a console task for a newer one at any
+// moment. What was seen of its end counts; who waits never waits on for what is gone.
+func TestItGoesWhileItIsMadeSureOf(t *testing.T) {
+	for _, kind := range []string{"group", "global", "local"} {
+		for after := 4713 * time.Millisecond; after < 20*time.Second; after += time.Second {
+			dir := t.TempDir()
+			t.Run(fmt.Sprint(kind, " ", after), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s := newSite(t, dir, ksctest.Options{Tasks: ksctest.TaskOptions{Kind: kind, Delay: 900 * time.Millisecond}})
+					p := s.follower(t)
+					began := time.Now()
+					time.AfterFunc(after, func() {
+						for range 100 {
+							s.ksc.PutConsoleTask(ksctest.ConsoleTask{Name: "[Response][KUMA] getFile - 1 - 1", Host: "another"})
+						}
+					})
+					_, result := p.send(t, waits("1", "isolateHost", `{"action":1}`, ""))
+					seen := slices.ContainsFunc(s.ksc.Calls(), func(c ksctest.Call) bool { // how it stood when it had ended
+						at := c.Time.Sub(began)
+						return at >= 3*time.Second && at < after && (strings.HasSuffix(c.Path, "GetHostStatusRecordRange") || strings.HasSuffix(c.Path, "SrvView.GetRecordRange"))
+					})
+					switch {
+					case seen:
+						assert.Equal(t, shared.Succeeded, result.Outcome, "%+v", result.Error)
+					case kind == "local": // KSC tells no end of what it does not list
+						assert.Equal(t, shared.Pending, result.Outcome, "%+v", result.Error)
+						return
+					default:
+						require.Equal(t, shared.Unknown, result.Outcome, "%+v", result.Error)
+						assert.Equal(t, shared.TaskLost, result.Error.Code)
+					}
+					assert.Less(t, time.Since(began), 2*time.Minute)
+					s.released(t)
+				})
+			})
 		}
 	}
 }

@@ -21,11 +21,15 @@ const (
 	hostEvery  = 5 * time.Minute  // how often is looked whether the host is there
 )
 
-// hostWatch is what the watcher knows of a host. All but waits is used by one
-// run of the watcher alone.
+// hostWatch is what the watcher knows of a host. What mu does not guard is used by
+// one run of the watcher alone.
 type hostWatch struct {
-	id    string
-	waits []*wait // guarded by the watcher's mu
+	id string
+
+	// Guarded by the watcher's mu.
+	waits []*wait
+	due   time.Time     // the next look at it
+	every time.Duration // the pause before that
 
 	bars map[step]bar // what the account has no right to
 
@@ -86,7 +90,7 @@ func (h *hostWatch) look(ctx context.Context, l *round, waits []*wait) {
 		h.state(ctx, l, one)
 	}
 	unsettled := slices.DeleteFunc(slices.Clone(waits), func(one *wait) bool { return one.settled })
-	if len(unsettled) > 0 {
+	if slices.ContainsFunc(unsettled, (*wait).searching) {
 		h.search(ctx, l, unsettled)
 	}
 	for _, one := range waits {
@@ -108,6 +112,7 @@ func (h *hostWatch) search(ctx context.Context, l *round, waits []*wait) {
 	if len(h.unread(waits)) == 0 {
 		listed = h.list(ctx, l, waits)
 		passed = h.alone(ctx, l, waits)
+		h.keep(waits)
 	}
 	for _, id := range h.unread(waits) {
 		if !h.read(ctx, l, waits, id) {
@@ -128,6 +133,12 @@ func (h *hostWatch) search(ctx context.Context, l *round, waits []*wait) {
 			})
 		}
 	}
+}
+
+// searching says that the host's console tasks are to be looked through: for one's
+// own, or for what speaks against it when it has been known for long enough.
+func (one *wait) searching() bool {
+	return one.now().task == nil || time.Since(one.since) >= settleFor
 }
 
 // list reads which console tasks the host has, and says that it did.
@@ -151,6 +162,16 @@ func (h *hostWatch) list(ctx context.Context, l *round, waits []*wait) bool {
 		}
 	}
 	return err == nil
+}
+
+// keep keeps in the list the console tasks whose end was read and that KSC has
+// dropped since, as it does beyond a hundred: what was seen of them counts on.
+func (h *hostWatch) keep(waits []*wait) {
+	for _, one := range waits {
+		if s := one.now(); s.task != nil && s.state.Final() && !slices.Contains(h.ids, s.task.ID) {
+			h.ids = append(h.ids, s.task.ID)
+		}
+	}
 }
 
 // unread are the console tasks that may matter and were not read yet.
@@ -239,9 +260,9 @@ func (h *hostWatch) console(ctx context.Context, l *round, waits []*wait) {
 }
 
 // presence looks now and then whether the host is there at all, while something
-// waits for it.
+// waits for it and nothing moves.
 func (h *hostWatch) presence(ctx context.Context, l *round, waits []*wait) {
-	if time.Since(h.host) < hostEvery || l.left < 1 {
+	if time.Since(h.host) < hostEvery || l.left < 1 || l.moved {
 		return
 	}
 	h.host = time.Now()

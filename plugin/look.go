@@ -1,11 +1,12 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/kes-respond/kes-respond/plugin/ksc"
@@ -42,23 +43,25 @@ type round struct {
 	hosts []*hostWatch
 	waits map[*hostWatch][]*wait
 	left  int  // calls that it may still make
-	moved bool // there is more to be seen soon
+	moved bool // there is more to be seen soon on the host that is looked at
 }
 
-// begin takes down who waits. The host that comes first is another one each time,
-// so that where calls are short each has its turn.
+// begin takes down who waits on the hosts that are due. Those that have been due
+// for longest come first, so that where calls are short each has its turn.
 func (w *watcher) begin(run *looking) *round {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	l := &round{w: w, run: run, waits: map[*hostWatch][]*wait{}, left: len(w.hosts) + 2}
-	names := slices.Sorted(maps.Keys(w.hosts))
-	for i := range names {
-		h := w.hosts[names[(w.turn+i)%len(names)]]
+	l := &round{w: w, run: run, waits: map[*hostWatch][]*wait{}, left: 2}
+	now := time.Now()
+	for _, h := range w.hosts {
+		if h.due.After(now) {
+			continue
+		}
 		l.hosts = append(l.hosts, h)
 		l.waits[h] = slices.Clone(h.waits)
-		l.left += 3 * h.known(h.waits)
+		l.left += 1 + 3*h.known(h.waits)
 	}
-	w.turn++
+	slices.SortFunc(l.hosts, func(a, b *hostWatch) int { return cmp.Or(a.due.Compare(b.due), strings.Compare(a.id, b.id)) })
 	return l
 }
 
@@ -67,7 +70,9 @@ func (l *round) all(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		l.moved = false
 		h.look(ctx, l, slices.DeleteFunc(l.waits[h], func(one *wait) bool { return l.elsewhere(ctx, one) || one.now().over() }))
+		l.w.putOff(h, l.moved)
 	}
 }
 

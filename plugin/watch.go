@@ -20,9 +20,10 @@ const (
 )
 
 // watcher looks at one server's console tasks for all who wait for one. It looks
-// while somebody waits, in one goroutine, and keeps to its budget: a look makes at
-// most one call for each host waited on, three for each console task that is
-// known and has not ended, and two. What is over that is left to the next look.
+// while somebody waits, in one goroutine, at each host when that is due, and keeps
+// to its budget: a look makes at most one call for each host that is looked at,
+// three for each console task there that is known and has not ended, and two. What
+// is over that is left to the next look.
 type watcher struct {
 	server *server
 	calls  *budget
@@ -30,7 +31,6 @@ type watcher struct {
 	mu      sync.Mutex
 	hosts   map[string]*hostWatch // by host id in lower case
 	waiting int
-	turn    int      // the host that the next look begins with
 	run     *looking // nil: nobody waits
 }
 
@@ -39,8 +39,8 @@ type watcher struct {
 type looking struct {
 	stop context.CancelFunc
 	over chan struct{}
-	soon chan time.Duration // the next look is not later than that
-	bars map[step]bar       // what this version of KSC does not know; used by the run alone
+	news chan struct{} // of capacity 1: somebody has come, and the next look may be due earlier
+	bars map[step]bar  // what this version of KSC does not know; used by the run alone
 }
 
 func newWatcher(s *server, callsAMinute int) *watcher {
@@ -108,20 +108,25 @@ func (w *watcher) join(ctx context.Context, f followed, soon time.Duration) (one
 	h := w.hosts[strings.ToLower(f.host)]
 	if h == nil {
 		h = newHostWatch(f.host)
+		h.due = time.Now().Add(soon)
 		w.hosts[strings.ToLower(f.host)] = h
 	}
 	h.waits = append(h.waits, one)
+	h.every = firstLook
+	if at := time.Now().Add(soon); at.Before(h.due) {
+		h.due = at
+	}
 	w.waiting++
 	if w.run == nil {
 		running, stop := context.WithCancel(context.WithoutCancel(ctx))
-		w.run = &looking{stop, make(chan struct{}), make(chan time.Duration, 1), map[step]bar{}}
+		w.run = &looking{stop, make(chan struct{}), make(chan struct{}, 1), map[step]bar{}}
 		go func(run *looking) {
 			defer close(run.over)
 			w.look(running, run)
 		}(w.run)
 	}
 	select {
-	case w.run.soon <- soon:
+	case w.run.news <- struct{}{}:
 	default: // somebody else has just come
 	}
 	return one, func() { w.leave(one) }
@@ -149,29 +154,50 @@ func (w *watcher) leave(one *wait) {
 
 // look looks again and again until ctx ends.
 func (w *watcher) look(ctx context.Context, run *looking) {
-	pause := firstLook
-	next := time.Now().Add(pause)
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case soon := <-run.soon:
-			pause = firstLook
-			if at := time.Now().Add(soon); at.Before(next) {
-				next = at
+		case <-run.news:
+		case <-time.After(time.Until(w.due())):
+			w.begin(run).all(ctx)
+		}
+	}
+}
+
+// due is when the next look at a host is.
+func (w *watcher) due() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	first := time.Now().Add(longestLook)
+	for _, h := range w.hosts {
+		if h.due.Before(first) {
+			first = h.due
+		}
+	}
+	return first
+}
+
+// putOff says when a host is looked at again: soon where there is more to be seen,
+// else after a longer pause than the last one. A console task whose end is known and
+// that is still to be made sure of is looked at when it can be.
+func (w *watcher) putOff(h *hostWatch, moved bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	h.every = min(h.every*3/2, longestLook)
+	if moved {
+		h.every = nextLook
+	}
+	h.due = time.Now().Add(h.every)
+	if moved {
+		return
+	}
+	for _, one := range h.waits {
+		if s := one.now(); s.state.Final() && !one.settled {
+			if sure := one.since.Add(settleFor); sure.After(time.Now()) && sure.Before(h.due) {
+				h.due = sure
 			}
-		case <-time.After(time.Until(next)):
 		}
-		if time.Now().Before(next) {
-			continue
-		}
-		l := w.begin(run)
-		l.all(ctx)
-		pause = min(pause*3/2, longestLook)
-		if l.moved {
-			pause = nextLook
-		}
-		next = time.Now().Add(pause)
 	}
 }
 
