@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -92,6 +93,9 @@ func (f *taskFlags) template() (shared.Request, error) {
 	return r, &exitError{shared.ExitRefused, fmt.Errorf("%s: %s; nothing was sent", f.task.Name, cmp.Or(strings.Join(texts, "; "), refusal.Message))}
 }
 
+// errEndedBefore ends a bulk of which nothing was begun.
+var errEndedBefore = errors.New("ended from outside before anything was sent")
+
 // runBulk sends the task to each host of a file. All of the file is checked before
 // any of it is sent.
 func (f *taskFlags) runBulk(ctx context.Context, s surroundings) error {
@@ -103,11 +107,14 @@ func (f *taskFlags) runBulk(ctx context.Context, s surroundings) error {
 		return err
 	}
 	name := f.bulk.targets.value
-	data, err := readTargets(s, name)
+	data, err := readTargets(ctx, s, name)
 	if name == "-" {
 		name = "standard input"
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, errEndedBefore):
+		return &exitError{shared.ExitCancelled, err}
+	case err != nil:
 		return usage("--targets: %w", err)
 	}
 	sh, err := parseTargets(name, data)

@@ -46,7 +46,9 @@ type board interface {
 // carryOut has all targets carried out, or rehearsed, and sums up.
 func (b *bulk) carryOut(ctx context.Context) error {
 	if !b.template.DryRun {
-		if err := b.named(ctx); err != nil {
+		if err := b.named(ctx); ctx.Err() != nil {
+			return &exitError{shared.ExitCancelled, errEndedBefore}
+		} else if err != nil {
 			return err
 		}
 		if err := b.fresh(); err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -73,12 +74,27 @@ func (f *flaws) Error() string {
 	return text
 }
 
-// readTargets reads the file of targets, or standard input for "-".
-func readTargets(s surroundings, path string) ([]byte, error) {
+// readTargets reads the file of targets, or standard input for "-". It does not
+// wait for input that does not come when ctx has ended.
+func readTargets(ctx context.Context, s surroundings, path string) (data []byte, err error) {
 	if path != "-" {
 		return readFile(path, maxTargetsBytes, nil)
 	}
-	data, err := io.ReadAll(io.LimitReader(s.in, maxTargetsBytes+1))
+	type input struct {
+		data []byte
+		err  error
+	}
+	got := make(chan input, 1)
+	go func() { // it may wait for ever; the program ends all the same
+		data, err := io.ReadAll(io.LimitReader(s.in, maxTargetsBytes+1))
+		got <- input{data, err}
+	}()
+	select {
+	case in := <-got:
+		data, err = in.data, in.err
+	case <-ctx.Done():
+		return nil, errEndedBefore
+	}
 	if err == nil && len(data) > maxTargetsBytes {
 		err = fmt.Errorf("standard input is too long: a list of targets may have %d bytes", maxTargetsBytes)
 	}
