@@ -17,6 +17,7 @@ type tally struct {
 	ended    map[int]bool
 	ways     map[way]*went
 	answered int   // by an earlier run
+	stored   int   // KSC has an incident for it
 	unsent   []int // ended before anything was sent, or not begun
 }
 
@@ -53,6 +54,9 @@ func (t *tally) add(i int, r shared.Result) {
 	}
 	if r.DuplicateOf != "" {
 		t.answered++
+	}
+	if r.Incident != nil {
+		t.stored++
 	}
 	switch r.Outcome {
 	case shared.Cancelled, shared.Refused, shared.Failed:
@@ -117,13 +121,27 @@ func (b *bulk) end(ctx context.Context) error {
 	if len(b.sum.unsent) > 0 && !b.template.DryRun {
 		b.sayUnsent(ctx)
 	}
-	switch code := shared.ExitAll(b.sum.codes...); {
-	case b.board.unheard() != nil:
-		return &exitError{shared.ExitFailed, fmt.Errorf("what became of it stands in the ledger, and could not be written here: %w", b.board.unheard())}
-	case code != shared.ExitOK:
+	code := shared.ExitAll(b.sum.codes...)
+	if err := b.board.unheard(); err != nil {
+		return b.notHeard(code, err)
+	}
+	if code != shared.ExitOK {
 		return &exitError{code: code}
 	}
 	return nil
+}
+
+// notHeard ends a bulk of which not all results could be written: what was sent is
+// unknown to whoever called, and must not pass for failed.
+func (b *bulk) notHeard(code int, why error) error {
+	what := "not all of it could be written here"
+	switch {
+	case b.sum.stored > 0:
+		code, what = shared.ExitUnknown, "what became of it stands in the ledger, and could not be written here"
+	case code == shared.ExitOK || code == shared.ExitCancelled:
+		code = shared.ExitFailed
+	}
+	return &exitError{code, fmt.Errorf("%s: %w", what, why)}
 }
 
 // sayUnsent names what was not sent, and how to send it.
