@@ -109,8 +109,15 @@ func (i *foundation) place(context.Context) error {
 		}
 		i.beside = ""
 	}
+	if i.path == i.beside {
+		return usage("init: %s is where the password goes; give the configuration another name", i.path)
+	}
 	for _, path := range []string{i.path, i.beside} {
-		if _, err := os.Lstat(path); path != "" && err == nil && i.flags.force.value != "true" {
+		switch info, err := os.Lstat(path); {
+		case path == "" || err != nil:
+		case !info.Mode().IsRegular(): // a folder, or a link to what is not ours
+			return usage("init: %s is no file and is left as it is; name another file to write", path)
+		case i.flags.force.value != "true":
 			return usage("init: %s is there already; --force true replaces it", path)
 		}
 	}
