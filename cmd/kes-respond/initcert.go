@@ -14,8 +14,11 @@ import (
 )
 
 // certificate shows what the server shows, and has it compared before a password
-// leaves.
+// leaves. A kscCert that is false, as the help page has it, vouches for nothing.
 func (i *foundation) certificate(ctx context.Context) error {
+	if len(i.server.Cert) == 1 && isOff(i.server.Cert[0]) {
+		i.server.Cert = nil
+	}
 	trust, err := i.server.Cert.trust()
 	if err != nil {
 		return usage("%w", err)
