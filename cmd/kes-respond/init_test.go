@@ -156,3 +156,38 @@ func TestInitWritesNothingThatDoesNotWork(t *testing.T) {
 	assert.FileExists(t, path)
 	assert.FileExists(t, filepath.Join(folder, "password"))
 }
+
+// TestInitSendsNoPasswordToAnother has the server replaced between the question
+// and the login: the certificate that was compared is the only one that gets a
+// password.
+func TestInitSendsNoPasswordToAnother(t *testing.T) {
+	program := build(t, "kes-respond", t.TempDir())
+	dir := t.TempDir()
+	at := startEmulator(t, dir, "", "")
+	path := filepath.Join(dir, "conf", "config.yaml")
+	one := atTerminal(t, 80, newcomer(at), program, "init", "--config", path, "--kscHost", at.host, "--kscPort", at.port, "--kscUser", "edr-operator", "--kscInternalUser", "true", "--area", "KUMA")
+	one.waits("Is it the same? [y/N] ")
+	at.stop()
+	other := t.TempDir()
+	another := exec.Command(build(t, "ksc-emulator", t.TempDir()), "--listen", at.host+":"+at.port,
+		"--user", "edr-operator", "--password", emulatorPassword, "--ready-file", "ready", "--record", "record.jsonl")
+	another.Dir = other
+	require.NoError(t, another.Start())
+	ended := make(chan struct{})
+	go func() { defer close(ended); another.Wait() }() //nolint:errcheck // it is killed
+	t.Cleanup(func() { another.Process.Kill(); <-ended }) //nolint:errcheck // it may have ended
+	require.True(t, grows(filepath.Join(other, "ready"), 1, ended))
+	one.types("y\n")
+	one.waits("Password (it is not shown): ")
+	one.types(emulatorPassword + "\n")
+	code, shown := one.end()
+	assert.Equal(t, 69, code, shown)
+	assert.Contains(t, shown, "nothing was written")
+	assert.NoDirExists(t, filepath.Dir(path))
+	require.NoError(t, another.Process.Signal(os.Interrupt))
+	<-ended
+	record, err := os.ReadFile(filepath.Join(other, "record.jsonl"))
+	require.NoError(t, err)
+	assert.NotContains(t, string(record), "login", "nothing but the certificate was asked for")
+	assert.NotContains(t, string(record), "StartSession")
+}
