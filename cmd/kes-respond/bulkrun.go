@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -169,7 +170,7 @@ func (b *bulk) one(ctx context.Context, i int) {
 	})
 	counted()
 	b.took(i, r.ID, result)
-	if why := hopeless(result); why != nil {
+	if why := b.hopeless(result); why != nil {
 		b.stop(why)
 	}
 	if err := b.board.unheard(); err != nil {
@@ -211,15 +212,31 @@ func (b *bulk) notBegun(i int) {
 	b.took(i, shared.NewID(), result)
 }
 
-// hopeless says why the next target would fare no better; nil where it may.
-func hopeless(r shared.Result) error {
+// hopeless says why the next target would fare no better; nil where it may. A
+// right may be missing for one group of hosts and not for the next.
+func (b *bulk) hopeless(r shared.Result) error {
 	if r.Error == nil || r.DuplicateOf != "" {
 		return nil
 	}
 	switch r.Error.Code {
-	case shared.Unreachable, shared.TLS, shared.KSCUnavailable, shared.Login, shared.Locked, shared.SecondFactor, shared.Denied,
-		shared.Journal, shared.Suspended:
-		return errors.New(r.Error.Message)
+	case shared.Suspended:
+		if b.some(sparedBySuspension) {
+			return nil
+		}
+	case shared.Unreachable, shared.TLS, shared.KSCUnavailable, shared.Login, shared.Locked, shared.SecondFactor, shared.Journal:
+	default:
+		return nil
 	}
-	return nil
+	return errors.New(r.Error.Message)
+}
+
+// sparedBySuspension says that effects are such as are let through while sending
+// is suspended.
+func sparedBySuspension(effects []shared.Effect) bool {
+	return !slices.ContainsFunc(effects, func(e shared.Effect) bool { return e != shared.Reads && e != shared.Scans && e != shared.Releases })
+}
+
+// some says that what a target does to its host is so.
+func (b *bulk) some(is func([]shared.Effect) bool) bool {
+	return slices.ContainsFunc(b.all, func(t target) bool { return is(t.params.checked.Effects()) })
 }
