@@ -136,7 +136,7 @@ func (f *taskFlags) runBulk(ctx context.Context, s surroundings) error {
 	}
 	b := &bulk{flags: f, s: s, template: template, all: all}
 	if b.asks() && f.bulk.yes.value != "true" && !s.answers(f.bulk.targets.value) {
-		return usage("%s: %s would be changed, and nobody is there to be asked: say --yes true, or try it with --dryRun true", f.task.Name, hosts(len(all)))
+		return usage("%s: %s would be changed, and nobody is there to be asked: say --yes true, or try it with --dryRun true", f.task.Name, hosts(len(hostsOf(all))))
 	}
 	return withPlugin(ctx, s, f.common, func(p *plugin.Plugin, _ settings) error {
 		b.plugin = p
@@ -151,14 +151,14 @@ func (s surroundings) answers(targets string) bool { return s.person && targets 
 // asks says that a person is asked first: hosts are changed. A release changes
 // them as well.
 func (b *bulk) asks() bool {
-	return !b.template.DryRun && slices.ContainsFunc(b.effects(), func(e shared.Effect) bool { return e != shared.Reads && e != shared.Scans })
+	return !b.template.DryRun && slices.ContainsFunc(effectsOf(b.all), func(e shared.Effect) bool { return e != shared.Reads && e != shared.Scans })
 }
 
-// effects are those of all targets.
-func (b *bulk) effects() []shared.Effect {
+// effectsOf are those of targets.
+func effectsOf(targets []target) []shared.Effect {
 	seen := map[*targetParams]bool{}
 	var all []shared.Effect
-	for _, t := range b.all {
+	for _, t := range targets {
 		if seen[t.params] {
 			continue
 		}

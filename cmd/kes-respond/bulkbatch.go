@@ -97,14 +97,14 @@ func (b *bulk) left(k key) bool {
 	return b.template.Wait == shared.WaitDone && !k.earlier.Finished()
 }
 
-// before says what earlier runs have done: how many targets they sent, and when.
-func (b *bulk) before() (sent, left int, from, to time.Time) {
+// before says what earlier runs have done: how many targets are left, and when
+// the others were sent.
+func (b *bulk) before() (left int, from, to time.Time) {
 	for _, k := range b.keys {
 		if b.left(k) {
 			left++
 		}
 		if r := k.earlier; r != nil {
-			sent++
 			if from.IsZero() || r.At.Before(from) {
 				from = r.At
 			}
@@ -113,20 +113,31 @@ func (b *bulk) before() (sent, left int, from, to time.Time) {
 			}
 		}
 	}
-	return sent, left, from, to
+	return left, from, to
+}
+
+// toSend are the targets of which nothing has left yet. What an earlier run has
+// begun and not sent is among them: it is sent when nobody has it in hand.
+func (b *bulk) toSend() (all []target) {
+	for i, k := range b.keys {
+		if k.earlier == nil || k.earlier.Outcome == "" && k.earlier.Stage == journal.Claimed {
+			all = append(all, b.all[i])
+		}
+	}
+	return all
 }
 
 // fresh refuses a batch without a name of its own that an earlier run has carried
 // out: whether a retry is meant or the same again, only the caller knows.
 func (b *bulk) fresh() error {
-	sent, left, from, to := b.before()
+	left, from, to := b.before()
 	if left > 0 || b.flags.bulk.batch.set {
 		return nil
 	}
 	return &exitError{shared.ExitRefused, fmt.Errorf("the same was asked for all %d targets between %s and %s; nothing was sent.\n"+
 		"  To send it once more, give this batch a name of its own: --batch NAME, such as --batch %s\n"+
 		"  To hear what became of the earlier one: --batch %s",
-		sent, from.UTC().Format(time.RFC3339), to.UTC().Format(time.RFC3339), time.Now().UTC().Format("2006-01-02"), b.batch)}
+		len(b.all), from.UTC().Format(time.RFC3339), to.UTC().Format(time.RFC3339), time.Now().UTC().Format("2006-01-02"), b.batch)}
 }
 
 // firstNamed is how many hosts a person is shown before the rest is a number.
@@ -134,10 +145,11 @@ const firstNamed = 5
 
 // confirm asks before hosts are changed.
 func (b *bulk) confirm(ctx context.Context) error {
-	if !b.asks() || b.flags.bulk.yes.value == "true" {
+	all := b.toSend()
+	if !b.asks() || b.flags.bulk.yes.value == "true" || len(all) == 0 {
 		return nil
 	}
-	sure, err := newQuestions(b.s).yes(ctx, b.question())
+	sure, err := newQuestions(b.s).yes(ctx, b.question(all))
 	if err != nil {
 		return err
 	}
@@ -147,18 +159,22 @@ func (b *bulk) confirm(ctx context.Context) error {
 	return nil
 }
 
-func (b *bulk) question() string {
+// question shows what would be sent now, and nothing that was sent before.
+func (b *bulk) question(all []target) string {
 	var q strings.Builder
-	sent, left, _, _ := b.before()
-	fmt.Fprintf(&q, "%s (%s) on %s", b.flags.task.Name, strings.Join(words(b.effects()...), ", "), hosts(len(b.all)))
-	if params := b.shownParams(); params != "" {
+	names := hostsOf(all)
+	fmt.Fprintf(&q, "%s (%s) on %s", b.flags.task.Name, strings.Join(words(effectsOf(all)...), ", "), hosts(len(names)))
+	if len(all) > len(names) {
+		fmt.Fprintf(&q, ", %s,", counted(len(all), "target"))
+	}
+	if params := shownParams(all); params != "" {
 		fmt.Fprintf(&q, " with %s", params)
 	}
-	fmt.Fprintf(&q, ":\n  %s\n", b.firstHosts())
-	if sent > 0 {
-		fmt.Fprintf(&q, "  %d of them were sent before in batch %s and are not sent again; %d are left\n", sent, printable(b.batch), left)
+	fmt.Fprintf(&q, ":\n  %s\n", firstOf(names))
+	if before := len(b.all) - len(all); before > 0 {
+		fmt.Fprintf(&q, "  %s sent before in batch %s and not sent again\n", counted(before, "other target"), printable(b.batch))
 	}
-	if most := b.most(); most > 0 && left > most {
+	if most := b.most(); most > 0 && len(all) > most {
 		fmt.Fprintf(&q, "  KSC keeps 100 console tasks: %d at a time, the others wait for those to finish\n", most)
 		if b.template.Wait != shared.WaitDone {
 			q.WriteString("  whether they have is seen only with --wait done; else each counts for half an hour\n")
@@ -177,22 +193,34 @@ func counted(n int, what string) string {
 	return strconv.Itoa(n) + " " + what + "s"
 }
 
-func (b *bulk) firstHosts() string {
-	var names []string
-	for _, t := range b.all[:min(firstNamed, len(b.all))] {
-		names = append(names, short(printable(t.host)))
+// hostsOf are the hosts of targets, each once, as they stand in the file.
+func hostsOf(all []target) (names []string) {
+	seen := map[string]bool{}
+	for _, t := range all {
+		if host := strings.ToLower(t.host); !seen[host] {
+			seen[host] = true
+			names = append(names, t.host)
+		}
 	}
-	text := strings.Join(names, ", ")
-	if more := len(b.all) - len(names); more > 0 {
+	return names
+}
+
+func firstOf(names []string) string {
+	var first []string
+	for _, name := range names[:min(firstNamed, len(names))] {
+		first = append(first, short(printable(name)))
+	}
+	text := strings.Join(first, ", ")
+	if more := len(names) - len(first); more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
 	return text
 }
 
 // shownParams are the parameters where they are the same for all, and fit.
-func (b *bulk) shownParams() string {
-	p := b.all[0].params
-	for _, t := range b.all {
+func shownParams(all []target) string {
+	p := all[0].params
+	for _, t := range all {
 		if t.params != p {
 			return "parameters of each line's own"
 		}

@@ -174,7 +174,7 @@ func TestInitSendsNoPasswordToAnother(t *testing.T) {
 	another.Dir = other
 	require.NoError(t, another.Start())
 	ended := make(chan struct{})
-	go func() { defer close(ended); another.Wait() }() //nolint:errcheck // it is killed
+	go func() { defer close(ended); another.Wait() }()    //nolint:errcheck // it is killed
 	t.Cleanup(func() { another.Process.Kill(); <-ended }) //nolint:errcheck // it may have ended
 	require.True(t, grows(filepath.Join(other, "ready"), 1, ended))
 	one.types("y\n")

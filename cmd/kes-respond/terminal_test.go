@@ -176,10 +176,36 @@ func TestBulkAtATerminal(t *testing.T) {
 		assert.Equal(t, 6, code, shown)
 		assert.Contains(t, shown, "not answered: nothing was sent or written")
 	})
+	t.Run("only what is left to be sent", func(t *testing.T) {
+		files := filepath.Join(dir, "files.csv")
+		bulk := func(rows string) *terminal {
+			require.NoError(t, os.WriteFile(files, []byte("targetHost,path\n"+rows), 0o600))
+			return atTerminal(t, 120, append(at.environment(), "TERM=xterm"), program,
+				"deleteFile", "--targets", files, "--hostLookup", "never", "--batch", "rest", "--outstanding", "0")
+		}
+		first := "id-0,C:\\a\nid-0,C:\\b\nid-1,C:\\a\n"
+		one := bulk(first)
+		one.waits("Send it? [y/N] ")
+		assert.Contains(t, one.shown(), "deleteFile (deletes) on 2 hosts, 3 targets, with parameters of each line's own:\r\n  id-0, id-1\r\n")
+		one.types("y\n")
+		code, shown := one.end()
+		require.Equal(t, 0, code, shown)
+		one = bulk(first + "id-2,C:\\b\n")
+		one.waits("Send it? [y/N] ")
+		assert.Contains(t, one.shown(), "deleteFile (deletes) on 1 host with {\"md5hash\":\"\",\"path\":\"C:\\\\b\",\"sha256hash\":\"\"}:\r\n  id-2\r\n  3 other targets sent before in batch rest and not sent again\r\n")
+		one.types("\n")
+		code, shown = one.end()
+		assert.Equal(t, 6, code, shown)
+		one = bulk(first)
+		code, shown = one.end() // nobody is asked where nothing is to be sent
+		assert.Equal(t, 0, code, shown)
+		assert.NotContains(t, shown, "[y/N]")
+		assert.Contains(t, shown, "for 3 of them an earlier run answers: those were not sent again")
+	})
 	orders := at.orders(t, dir)
 	assert.Len(t, orders, 40)
 	for host, n := range orders {
-		assert.Equal(t, 5, n, host)
+		assert.Equal(t, 5+map[string]int{"id-0": 2, "id-1": 1}[host], n, host)
 	}
 }
 
