@@ -83,9 +83,14 @@ func (b *bulk) lookBack(ctx context.Context, k *key) error {
 	}
 }
 
-// surelyUnsent says that a request ended, and nothing of it has left.
+// surelyUnsent says that a request ended, and nothing of it has left. One that was
+// claimed and then refused is one of which the ledger could not take down more.
 func surelyUnsent(r journal.Record) bool {
-	return (r.Outcome == shared.Failed || r.Outcome == shared.Cancelled) && r.Incident == 0 && !r.MayBeSent
+	switch r.Outcome {
+	case shared.Failed, shared.Cancelled, shared.Refused:
+		return r.Incident == 0 && !r.MayBeSent
+	}
+	return false
 }
 
 // left says that something is to be done for a target: to send it, to find out

@@ -10,6 +10,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/kes-respond/kes-respond/plugin/journal"
+	"github.com/kes-respond/kes-respond/shared"
 )
 
 // bulkOf runs a bulk in this process, with a server that nothing may reach.
@@ -53,4 +56,26 @@ func TestBulkEndedWhileItsHostsAreRead(t *testing.T) {
 	assert.Equal(t, 6, code)
 	assert.Empty(t, out)
 	assert.Equal(t, "kes-respond: ended from outside before anything was sent\n", errs)
+}
+
+// TestWhatSurelyWasNotSentIsSentAgain by the next run of a batch, and nothing else:
+// a refusal under a claim is one of a ledger that could not go on.
+func TestWhatSurelyWasNotSentIsSentAgain(t *testing.T) {
+	for _, c := range []struct {
+		record journal.Record
+		again  bool
+	}{
+		{journal.Record{Stage: journal.Claimed, Outcome: shared.Failed}, true},
+		{journal.Record{Stage: journal.Sending, Outcome: shared.Failed}, true},
+		{journal.Record{Stage: journal.Claimed, Outcome: shared.Cancelled}, true},
+		{journal.Record{Stage: journal.Claimed, Outcome: shared.Refused}, true},
+		{journal.Record{Stage: journal.Claimed}, false}, // its own key carries it on
+		{journal.Record{Stage: journal.Sending, MayBeSent: true}, false},
+		{journal.Record{Stage: journal.Sending, Outcome: shared.Unknown, MayBeSent: true}, false},
+		{journal.Record{Stage: journal.Updated, Incident: 7, Outcome: shared.Submitted}, false},
+		{journal.Record{Stage: journal.Stored, Incident: 7, Outcome: shared.Pending}, false},
+		{journal.Record{Stage: journal.Updated, Incident: 7, Outcome: shared.Failed}, false},
+	} {
+		assert.Equal(t, c.again, surelyUnsent(c.record), "%+v", c.record)
+	}
 }
