@@ -132,17 +132,30 @@ func (b *bulk) toSend() (all []target) {
 	return all
 }
 
+// goneOnWith is how long after its last request a batch without a name of its own
+// is gone on with: who was interrupted runs the same again, and later the same
+// may be meant anew.
+const goneOnWith = time.Hour
+
 // fresh refuses a batch without a name of its own that an earlier run has carried
-// out: whether a retry is meant or the same again, only the caller knows.
+// out, or in part and long ago: whether a retry is meant or the same again, only
+// the caller knows.
 func (b *bulk) fresh() error {
 	left, from, to := b.before()
-	if left > 0 || b.flags.bulk.batch.set {
+	sent := len(b.all) - len(b.toSend())
+	if b.flags.bulk.batch.set || sent == 0 || left > 0 && time.Since(to) <= goneOnWith {
 		return nil
 	}
-	return &exitError{shared.ExitRefused, fmt.Errorf("the same was asked for all %d targets between %s and %s; nothing was sent.\n"+
-		"  To send it once more, give this batch a name of its own: --batch NAME, such as --batch %s\n"+
-		"  To hear what became of the earlier one: --batch %s",
-		len(b.all), from.UTC().Format(time.RFC3339), to.UTC().Format(time.RFC3339), time.Now().UTC().Format("2006-01-02"), b.batch)}
+	between := fmt.Sprintf("between %s and %s", from.UTC().Format(time.RFC3339), to.UTC().Format(time.RFC3339))
+	name := time.Now().UTC().Format("2006-01-02")
+	if left == 0 {
+		return &exitError{shared.ExitRefused, fmt.Errorf("the same was asked for all %d targets %s; nothing was sent.\n"+
+			"  To send it once more, give this batch a name of its own: --batch NAME, such as --batch %s\n"+
+			"  To hear what became of the earlier one: --batch %s", len(b.all), between, name, b.batch)}
+	}
+	return &exitError{shared.ExitRefused, fmt.Errorf("%d of the %d targets were sent %s, which is long ago; nothing was sent now.\n"+
+		"  To go on with that, and not to send those again: --batch %s\n"+
+		"  To send all of it once more, give this batch a name of its own: --batch NAME, such as --batch %s", sent, len(b.all), between, b.batch, name)}
 }
 
 // firstNamed is how many hosts a person is shown before the rest is a number.
