@@ -140,7 +140,10 @@ func targetText(r shared.Result, paint bool) string {
 	if r.Incident != nil {
 		text += ", incident " + r.Incident.ID
 	}
-	said := message(r)
+	said := r.Message
+	if r.Error != nil && len(r.Error.Violations) > 0 {
+		said = violationsText(*r.Error)
+	}
 	if r.Plan != nil {
 		said = "would be sent; " + r.Plan.Decision
 	}
@@ -155,4 +158,13 @@ func targetText(r shared.Result, paint bool) string {
 		said = strings.Replace(said, string(r.Outcome), coloured(r.Outcome), 1)
 	}
 	return said
+}
+
+// violationsText is what is wrong with a request, in a line.
+func violationsText(e shared.Error) string {
+	var texts []string
+	for _, v := range e.Violations {
+		texts = append(texts, (&output{flags: true}).place(v.Pointer)+" "+v.Message)
+	}
+	return strings.Join(texts, "; ") + "; nothing was sent"
 }
