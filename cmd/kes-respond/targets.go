@@ -176,8 +176,9 @@ func (sh *sheet) readPlain(text string) {
 		line = strings.TrimSpace(line)
 		switch {
 		case line == "" || line[0] == '#':
-		case strings.ContainsAny(line, ",;\t"):
-			sh.flaws.add(number, "%q is no host; a file with columns needs a first line that names them, with %s among them", short(line), hostColumn)
+		case strings.ContainsAny(line, ",;\t"): // it is not quoted: a column may hold what is secret
+			at := strings.IndexAny(line, ",;\t")
+			sh.flaws.add(number, "has %q, which is in no name of a host; a file with columns needs a first line that names them, with %s among them", line[at:at+1], hostColumn)
 		default:
 			sh.rows = append(sh.rows, sheetRow{line: number, host: line})
 		}
