@@ -9,9 +9,11 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/term"
 )
 
 // newcomer is somebody who has nothing but the address and the account: an
@@ -132,9 +134,13 @@ func TestInitWritesNothingThatDoesNotWork(t *testing.T) {
 	assert.Contains(t, told(t, 77, []string{"kscPassword=wrong"}, where...), "nothing was written")
 	assert.Contains(t, told(t, 69, password, append([]string{"--kscHost", at.host, "--kscPort", "1"}, where[4:]...)...), "nothing was written")
 
+	var before *term.State // of a terminal that shows what is typed
 	for _, no := range []string{"\n", "\x03"} {
 		one := atTerminal(t, 80, newcomer(at), program, "init", "--config", path, "--kscHost", at.host, "--kscPort", at.port)
 		one.waits("Is it the same? [y/N] ")
+		var err error
+		before, err = term.GetState(int(one.keys.Fd()))
+		require.NoError(t, err)
 		one.types(no)
 		code, shown := one.end()
 		assert.Equal(t, 6, code, shown)
@@ -142,9 +148,15 @@ func TestInitWritesNothingThatDoesNotWork(t *testing.T) {
 	}
 	one := atTerminal(t, 80, newcomer(at), program, "init", "--config", path, "--kscHost", at.host, "--kscPort", at.port, "--pin", pin[1], "--kscUser", "u", "--kscInternalUser", "true")
 	one.waits("Password (it is not shown): ")
+	hidden := func() bool {
+		now, err := term.GetState(int(one.keys.Fd()))
+		return err == nil && !assert.ObjectsAreEqual(before, now)
+	}
+	require.Eventually(t, hidden, 30*time.Second, 10*time.Millisecond, "what is typed is not shown")
 	one.types("half\x03")
 	code, shown := one.end()
 	assert.Equal(t, 6, code, shown)
+	assert.False(t, hidden(), "and what the shell reads next is")
 	assert.NotContains(t, shown, "half")
 	assert.NoDirExists(t, folder)
 
