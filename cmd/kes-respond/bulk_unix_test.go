@@ -90,7 +90,7 @@ func TestBulkGoesOnAfterADeath(t *testing.T) {
 				require.Equal(t, signal, status.Signal())
 			} else {
 				assert.Equal(t, 6, status.ExitStatus(), "%s", &errs)
-				assert.Regexp(t, `\d+ hosts not sent:\n  line \d+: id-`, errs.String())
+				assert.Regexp(t, `\d+ targets not sent:\n  line \d+: id-`, errs.String())
 				assert.Contains(t, errs.String(), "ended from outside: nothing more was begun")
 				assert.Regexp(t, "Run the same again with --batch batch-[0-9a-f]{12}: ", errs.String())
 				heard, err := os.ReadFile(filepath.Join(dir, "events"))

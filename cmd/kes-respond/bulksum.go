@@ -153,7 +153,7 @@ func (b *bulk) sayUnsent(ctx context.Context) {
 		fmt.Fprintf(b.s.err, "kes-respond: stopped, for the others would fare no better: %s\n", printable(cause.Error()))
 	}
 	slices.Sort(b.sum.unsent)
-	fmt.Fprintf(b.s.err, "kes-respond: %s not sent:\n", hosts(len(b.sum.unsent)))
+	fmt.Fprintf(b.s.err, "kes-respond: %s not sent:\n", counted(len(b.sum.unsent), "target"))
 	for _, i := range b.sum.unsent[:min(shared.MaxListed, len(b.sum.unsent))] {
 		fmt.Fprintf(b.s.err, "  line %d: %s\n", b.all[i].line, short(printable(b.all[i].host)))
 	}
