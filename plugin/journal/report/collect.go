@@ -16,13 +16,15 @@ import (
 // Collector makes a Report of records that it is given one after the other, the
 // newest first. It keeps sums, and of requests as many as the Report lists.
 type Collector struct {
-	report                                 Report
-	living                                 bool // Unsettled was called
-	running                                map[uint64]bool
-	outcomes                               map[string]int
-	effects, tasks, hosts, people, reasons map[string]map[string]int
-	hours                                  map[int64]map[string]int
-	took                                   []time.Duration
+	report                          Report
+	living                          bool // Unsettled was called
+	running                         map[uint64]bool
+	outcomes                        map[string]int
+	effects, tasks, people, reasons map[string]map[string]int
+	hosts                           map[host]map[string]int
+	names                           map[host]string // the newest
+	hours                           map[int64]map[string]int
+	took                            []time.Duration
 }
 
 // New begins a report on a period.
@@ -31,7 +33,7 @@ func New(since, until time.Time) *Collector {
 		report:   Report{Version: Version, Since: since.UTC(), Until: until.UTC(), Open: []Request{}, List: []Request{}},
 		running:  map[uint64]bool{},
 		outcomes: map[string]int{},
-		effects:  map[string]map[string]int{}, tasks: map[string]map[string]int{}, hosts: map[string]map[string]int{},
+		effects:  map[string]map[string]int{}, tasks: map[string]map[string]int{}, hosts: map[host]map[string]int{}, names: map[host]string{},
 		people: map[string]map[string]int{}, reasons: map[string]map[string]int{},
 		hours: map[int64]map[string]int{},
 	}
@@ -56,16 +58,26 @@ func (c *Collector) addOpen(r Request) {
 	c.report.Open = append(c.report.Open, r)
 }
 
-// Add counts a record.
+// Add counts a record of the period. One that is older tells only how far back
+// the ledger goes.
 func (c *Collector) Add(r journal.Record) {
+	if c.report.Oldest.IsZero() || r.At.Before(c.report.Oldest) {
+		c.report.Oldest = r.At.UTC()
+	}
+	if r.At.Before(c.report.Since) {
+		return
+	}
 	q := c.request(r)
 	c.report.Requests++
+	if r.At.After(c.report.Until) {
+		c.report.Ahead++
+	}
 	c.outcomes[q.Standing]++
 	for _, e := range r.Effects {
 		count(c.effects, shown(string(e)), q.Standing)
 	}
 	count(c.tasks, q.Task, q.Standing)
-	count(c.hosts, q.Host, q.Standing)
+	c.countHost(r, q)
 	count(c.people, q.Who, q.Standing)
 	if q.Standing == string(shared.Refused) {
 		count(c.reasons, strings.Join(slices.DeleteFunc([]string{q.Code, shown(r.Rule), q.Message}, func(s string) bool { return s == "" }), ": "), q.Standing)
@@ -105,8 +117,8 @@ func (c *Collector) Report() Report {
 			r.Outcomes = append(r.Outcomes, Sum{s, n})
 		}
 	}
-	r.Effects, r.Tasks = ordered(c.effects), ordered(c.tasks)
-	r.Hosts, r.People, r.Reasons = top(c.hosts), top(c.people), top(c.reasons)
+	r.Effects, r.Tasks = ordered(groups(c.effects)), ordered(groups(c.tasks))
+	r.Hosts, r.People, r.Reasons = top(ordered(c.hostGroups())), top(ordered(groups(c.people))), top(ordered(groups(c.reasons)))
 	r.Over = timeline(c.hours, r.Since, r.Until)
 	slices.Sort(c.took)
 	if n := len(c.took); n > 0 {
@@ -119,15 +131,20 @@ func (c *Collector) Report() Report {
 	return r
 }
 
-// ordered are all groups, the largest first.
-func ordered(groups map[string]map[string]int) []Group {
-	all := make([]Group, 0, len(groups))
-	for name, by := range groups {
-		g := Group{Name: name, By: by}
-		for n := range maps.Values(by) {
-			g.Count += n
+func groups(counts map[string]map[string]int) []Group {
+	all := make([]Group, 0, len(counts))
+	for name, by := range counts {
+		all = append(all, Group{Name: name, By: by})
+	}
+	return all
+}
+
+// ordered are groups with their sums, the largest first.
+func ordered(all []Group) []Group {
+	for i := range all {
+		for n := range maps.Values(all[i].By) {
+			all[i].Count += n
 		}
-		all = append(all, g)
 	}
 	slices.SortFunc(all, func(a, b Group) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Name, b.Name))
@@ -135,8 +152,7 @@ func ordered(groups map[string]map[string]int) []Group {
 	return all
 }
 
-func top(groups map[string]map[string]int) Groups {
-	all := ordered(groups)
+func top(all []Group) Groups {
 	n := min(len(all), MaxGroups)
 	return Groups{Top: all[:n], More: len(all) - n}
 }
@@ -190,10 +206,10 @@ func (c *Collector) standing(r journal.Record) string {
 }
 
 // shown is text that somebody else wrote, without what could act on whoever
-// looks at it.
+// looks at it, or what no image of XML may hold.
 func shown(s string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp) {
+		if r == 0xFFFE || r == 0xFFFF || unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp) {
 			return '\uFFFD'
 		}
 		return r

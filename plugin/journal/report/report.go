@@ -23,6 +23,17 @@ const (
 	MaxGroups   = 20 // hosts, people, reasons
 )
 
+// Proof is whether the ledger is as it was written. What is reported of one that
+// is not may be a forgery.
+type Proof struct {
+	Sound bool   `json:"sound"`
+	Lines int    `json:"lines"`
+	Heads int    `json:"anchored"`        // lines that were compared with an anchor
+	Flaws int    `json:"flaws,omitempty"` // how many, of which First is one
+	First string `json:"firstFlaw,omitempty"`
+	Error string `json:"error,omitempty"` // why it could not be proved
+}
+
 // Beside the outcomes, how a request may stand.
 const (
 	Duplicate = "duplicate" // an earlier one answered for it
@@ -47,9 +58,13 @@ type Report struct {
 	Machine   string    `json:"machine,omitempty"`
 	Ledger    string    `json:"ledger"`
 	Program   string    `json:"program"` // name and version of what made it
+	Proof     Proof     `json:"proof"`
 	Requests  int       `json:"requests"`
-	Outcomes  []Sum     `json:"outcomes"` // those that there are, in the order of Standings
-	Effects   []Group   `json:"effects"`  // a request may have several, or none
+	Ahead     int       `json:"ahead,omitempty"`   // of these, by their time later than Until: a clock was set back
+	Oldest    time.Time `json:"oldest,omitzero"`   // the time of the oldest request that the ledger has, of any period
+	Dropped   bool      `json:"dropped,omitempty"` // older ones were dropped for their age
+	Outcomes  []Sum     `json:"outcomes"`          // those that there are, in the order of Standings
+	Effects   []Group   `json:"effects"`           // a request may have several, or none
 	Tasks     []Group   `json:"tasks"`
 	Hosts     Groups    `json:"hosts"`
 	People    Groups    `json:"people"`
@@ -61,6 +76,11 @@ type Report struct {
 	OpenError string    `json:"openError,omitempty"` // why it is not known which requests run; Open is then of the period alone
 	List      []Request `json:"list"`                // the newest first
 	ListMore  int       `json:"listMore,omitempty"`
+}
+
+// Partial says that requests of the period may have been dropped for their age.
+func (r Report) Partial() bool {
+	return r.Dropped && (r.Oldest.IsZero() || r.Oldest.After(r.Since))
 }
 
 // Sum is how many there are of something.

@@ -70,6 +70,46 @@ func TestSums(t *testing.T) {
 	assert.Empty(t, r.Open)
 }
 
+// TestHosts: a host is one of one server, whatever it is called, and however it
+// was asked for.
+func TestHosts(t *testing.T) {
+	c := report.New(since, until)
+	for i, h := range [][3]string{ // server, id, name
+		{"a", "1", ""}, {"a", "1", "PC-1"}, {"a", "1", "PC-1-old"}, // renamed since
+		{"b", "1", "PC-1"}, // another one
+		{"b", "2", "PC-2"}, {"b", "3", "PC-2"},
+		{"a", "4", "PC-3"},
+		{"", "", ""},
+	} {
+		c.Add(record(uint64(100-i), func(r *journal.Record) { r.Server, r.HostID, r.HostName = h[0], h[1], h[2] }))
+	}
+	got := map[string]int{}
+	for _, g := range c.Report().Hosts.Top {
+		got[g.Name] = g.Count
+	}
+	assert.Equal(t, map[string]int{"PC-1 (a)": 3, "PC-1 (b)": 1, "PC-2 (b, 2)": 1, "PC-2 (b, 3)": 1, "PC-3": 1, "-": 1}, got)
+}
+
+// TestEdges: what is older than the period tells how far back the ledger goes,
+// and what is later than its end, that a clock was set back.
+func TestEdges(t *testing.T) {
+	c := report.New(since, until)
+	for _, at := range []time.Time{until.Add(time.Hour), until, since, since.Add(-time.Nanosecond)} {
+		c.Add(record(1, func(r *journal.Record) { r.At = at }))
+	}
+	r := c.Report()
+	assert.Equal(t, 3, r.Requests)
+	assert.Equal(t, 1, r.Ahead)
+	assert.Equal(t, since.Add(-time.Nanosecond), r.Oldest)
+	assert.False(t, r.Partial())
+	r.Dropped = true
+	assert.False(t, r.Partial(), "the period is younger than what was dropped")
+	for _, oldest := range []time.Time{{}, since.Add(1)} {
+		r.Oldest = oldest
+		assert.True(t, r.Partial())
+	}
+}
+
 // TestOpen: that nobody looked whether a process lives is not told as a death.
 func TestOpen(t *testing.T) {
 	open := []journal.Record{
@@ -127,8 +167,8 @@ func TestLimits(t *testing.T) {
 }
 
 func TestNothingMovesACursor(t *testing.T) {
-	bad := "a\x1b[2J\u202eb\nc\u2028d"
-	const harmless = "a\uFFFD[2J\uFFFDb\uFFFDc\uFFFDd"
+	bad := "a\x1b[2J\u202eb\nc\u2028d\uffff\ufffe\xff" // and what no XML may have
+	const harmless = "a\uFFFD[2J\uFFFDb\uFFFDc\uFFFDd\uFFFD\uFFFD\uFFFD"
 	c := report.New(since, until)
 	c.Add(record(1, func(r *journal.Record) {
 		r.Task, r.HostName, r.Actor, r.User, r.Reason, r.CaseID, r.Server, r.Rule, r.Message, r.Code = bad, bad, bad, bad, bad, bad, bad, bad, bad, shared.Code(bad)
@@ -136,7 +176,7 @@ func TestNothingMovesACursor(t *testing.T) {
 	}))
 	text, err := shared.ASCIIJSON(c.Report())
 	require.NoError(t, err)
-	for _, escape := range []string{`\u001b`, `\u202e`, `\u2028`, `\n`} {
+	for _, escape := range []string{`\u001b`, `\u202e`, `\u2028`, `\n`, `\uffff`, `\ufffe`} {
 		assert.NotContains(t, string(text), escape)
 	}
 	assert.Equal(t, harmless, c.Report().List[0].Host)
