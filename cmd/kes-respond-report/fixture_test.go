@@ -81,5 +81,6 @@ func week(n int, address string) report.Report {
 	}
 	made := c.Report()
 	made.Machine, made.Ledger, made.Program = "soc-1", "/var/lib/kes-respond/ledger", "kes-respond v1.0.0"
+	made.Proof = report.Proof{Sound: true, Lines: 6 * n}
 	return made
 }

@@ -39,6 +39,7 @@ type groupTable struct {
 	Title, Of, Note string
 	Groups          []report.Group
 	More            int
+	Folded          bool
 }
 
 // The charts' sizes in pixels of CSS.
@@ -67,13 +68,14 @@ func write(out io.Writer, r report.Report) error {
 		{Title: "By effect", Of: "Effect", Groups: r.Effects, Note: "A request may have several effects, or none, so these do not add up to the number of requests."},
 		{Title: "By task", Of: "Task", Groups: r.Tasks},
 		{Title: "By host", Of: "Host", Groups: r.Hosts.Top, More: r.Hosts.More},
+		{Title: "By time", Of: "From (UTC), for " + p.StepName, Groups: steps(r.Over), Folded: true, Note: "Times without a request are left out."},
 		{Title: "By whom", Of: "Actor as claimed (user of the operating system)", Groups: r.People.Top, More: r.People.More},
 	}
 	if err := p.draw(); err != nil {
 		return err
 	}
 	t, err := template.New("page").Funcs(template.FuncMap{
-		"time":  func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") },
+		"time":  clock,
 		"exact": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"span":  span,
 		"class": class,
@@ -92,6 +94,22 @@ func write(out io.Writer, r report.Report) error {
 	return nil
 }
 
+// steps are those of the timeline in which there was something.
+func steps(t report.Timeline) (all []report.Group) {
+	for _, s := range t.Steps {
+		g := report.Group{Name: clock(s.At), By: s.By}
+		for _, n := range s.By {
+			g.Count += n
+		}
+		if g.Count > 0 {
+			all = append(all, g)
+		}
+	}
+	return all
+}
+
+func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") }
+
 // draw makes the charts, where there is something to show.
 func (p *page) draw() error {
 	if p.Requests == 0 {
@@ -104,7 +122,7 @@ func (p *page) draw() error {
 		height       int
 		wide, narrow int
 	}{
-		{"Requests over time, by outcome; a bar is " + p.StepName, "Bars: how many requests came when, by outcome; a bar is " + p.StepName, timeBars(p.Over), timeHeight, wide, narrow},
+		{"Requests over time, by outcome; a bar is " + p.StepName, "Bars: how many requests came when, by outcome; a bar is " + p.StepName + "; the table \"By time\" has the numbers", timeBars(p.Over), timeHeight, wide, narrow},
 		{"Tasks", "Bars: how many requests of each task, by outcome; the table \"By task\" has the numbers", tasks, aroundTheBars + barHeight*len(tasks.labels), half, narrow},
 		{"Hosts with most requests", "Bars: the hosts with most requests, by outcome; the table \"By host\" has the numbers", hosts, aroundTheBars + barHeight*len(hosts.labels), half, narrow},
 	} {

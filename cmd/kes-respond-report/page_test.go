@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -59,7 +60,7 @@ func attribute(n *html.Node, name string) string {
 func TestPageLoadsAndRunsNothing(t *testing.T) {
 	page := drawn(t, week(300, "http://evil.example/x"))
 	known := map[string]bool{}
-	for _, name := range strings.Fields("html head meta link title style body main header section h1 h2 p b bdi br code small span ul li figure figcaption picture source img div table thead tbody tr th td") {
+	for _, name := range strings.Fields("html head meta link title style body main header section h1 h2 p b bdi br code small span ul li figure figcaption picture source img div table thead tbody tr th td details summary") {
 		known[name] = true
 	}
 	data := regexp.MustCompile(`^data:(,|image/svg\+xml;base64,[A-Za-z0-9+/=]+)$`)
@@ -150,6 +151,52 @@ func TestPageSaysWhatIsLeftOut(t *testing.T) {
 	assert.Len(t, rows(t, cut), report.MaxRequests)
 	assert.Contains(t, cut, "The newest 5000 are listed; 1 older ones are left out here, and counted above.")
 	assert.Contains(t, cut, "<h2>5001 requests</h2>")
+}
+
+// TestPageSaysWhatItRestsOn: whether the ledger was proved, is whole, and has
+// the times that the clock has.
+func TestPageSaysWhatItRestsOn(t *testing.T) {
+	r := week(3, "x")
+	r.Proof = report.Proof{Sound: true, Lines: 12}
+	sound := drawn(t, r)
+	assert.Contains(t, sound, "Each of the ledger's 12 lines was proved to be as it was written; that lines are missing at its end no anchor rules out.")
+	assert.NotContains(t, sound, `"warn alarm"`)
+	r.Proof.Heads = 4
+	assert.Contains(t, drawn(t, r), "4 of them by the anchor")
+	r.Ahead, r.Dropped, r.Oldest = 2, true, r.Since.Add(time.Hour)
+	r.Proof = report.Proof{Flaws: 3, First: "ledger-1, line <b>7</b>: changed"}
+	bad := drawn(t, r)
+	assert.Contains(t, bad, "so this report may be wrong. Flaws: 3, the first one: <bdi>ledger-1, line &lt;b&gt;7&lt;/b&gt;: changed</bdi>")
+	assert.NotContains(t, bad, "was proved to be")
+	assert.Contains(t, bad, "the oldest that it has is of 2026-11-20 13:00:00")
+	assert.Contains(t, bad, "2 requests have a time that is still to come")
+	r.Proof, r.Oldest = report.Proof{Error: "no <key>"}, time.Time{}
+	bad = drawn(t, r)
+	assert.Contains(t, bad, "could not be proved: <bdi>no &lt;key&gt;</bdi>")
+	assert.Contains(t, bad, "it has none left")
+}
+
+// TestPageHasTheNumbersOfEachChart in a table.
+func TestPageHasTheNumbersOfEachChart(t *testing.T) {
+	r := week(300, "x")
+	page := drawn(t, r)
+	_, table, found := strings.Cut(page, "<h2>By time</h2>")
+	require.True(t, found)
+	table, _, _ = strings.Cut(table, "</table>")
+	sum := 0
+	for _, m := range regexp.MustCompile(`<b>(\d+)</b>`).FindAllStringSubmatch(table, -1) {
+		n, err := strconv.Atoi(m[1])
+		require.NoError(t, err)
+		sum += n
+	}
+	assert.Equal(t, r.Requests, sum)
+	for _, n := range elements(t, page) {
+		if n.Data == "img" {
+			title := regexp.MustCompile(`the table "(.*)" has the numbers`).FindStringSubmatch(attribute(n, "alt"))
+			require.NotNil(t, title)
+			assert.Contains(t, page, "<h2>"+title[1]+"</h2>")
+		}
+	}
 }
 
 func TestPageOfNothing(t *testing.T) {

@@ -37,12 +37,20 @@ func reportCommand(s surroundings) *cobra.Command {
 		Use: "report", Short: "what was done in a period, where, by whom, and what became of it; also as a web page", Args: noWords,
 		Long: fmt.Sprintf(`report adds up what the ledger knows of a period: outcomes, effects, tasks, hosts,
 people, reasons of refusals, how long requests took, and what is still open. It
-asks no KSC and needs no password. Times are UTC.
+asks no KSC and needs no password. Times are UTC. A host is one of one server: two
+of one name are told apart. What the ledger does not hold is not in it: dry runs,
+and requests that were refused before they were decided, such as for an unknown
+host.
+
+It proves the ledger as "journal verify" does. Of one that is not as it was
+written, or that cannot be proved, the report says so, and the exit code is 1. It
+also says where old requests were dropped (keepFor), and where a clock was set back.
 
 With --html it writes one page that needs no network and no script. The page
 lists the newest %d requests of the period. Its file can be read by its owner
-only, and replaces another only with --force true. The page is drawn by
-kes-respond-report, which has to lie beside kes-respond.`, report.MaxRequests),
+only, and replaces another only with --force true, and never a link, a folder, a
+pipe or a device. The page is drawn by kes-respond-report, which has to lie beside
+kes-respond.`, report.MaxRequests),
 		Example: `  kes-respond report --since 24h
   kes-respond report --since 7d --html report.html
   kes-respond report --since 7d --html - | gzip > report.html.gz`,
@@ -79,14 +87,20 @@ func (f reportFlags) run(ctx context.Context, s surroundings) error {
 	if err != nil {
 		return ledgerError(err)
 	}
+	proved(ctx, l, dir, &made)
 	made.Ledger, made.Program = printable(dir), plugin.Name+" "+version
 	if host, err := os.Hostname(); err == nil {
 		made.Machine = printable(host)
 	}
-	if !f.html.set {
-		return f.print(s, made)
+	if f.html.set {
+		err = f.write(ctx, s, made)
+	} else {
+		err = f.print(s, made)
 	}
-	return f.write(ctx, s, made)
+	if err == nil && !made.Proof.Sound {
+		err = &exitError{shared.ExitFailed, errors.New(unproved(made.Proof))}
+	}
+	return err
 }
 
 // sense refuses flags that do not belong together, before anything is read.
@@ -98,24 +112,21 @@ func (f reportFlags) sense() error {
 		return usage("report: --html and --output exclude each other")
 	case f.force.set && !f.html.set:
 		return usage("report: --force is about the file of --html")
-	case f.html.set && f.html.value != "-" && f.force.value != "true":
-		if _, err := os.Lstat(f.html.value); err == nil {
-			return usage("report: %s is there already; --force true replaces it", f.html.value)
-		}
+	case f.html.set && f.html.value != "-":
+		return replaceable(f.html.value, f.force.value == "true")
 	}
 	return nil
 }
 
-// collected reads a period of the ledger. Which requests run only a process can
-// tell that takes its turn at the ledger; where it may not, the report says so.
-func collected(ctx context.Context, l ledger, from, until time.Time) (report.Report, error) {
-	c := report.New(from, until)
+// collected reads the ledger, the whole of it: a clock that was set back leaves
+// requests of the period behind older ones. Which requests run only a process
+// can tell that takes its turn at the ledger; where it may not, the report says
+// so. What is written meanwhile belongs to the next report.
+func collected(ctx context.Context, l ledger, from, now time.Time) (report.Report, error) {
 	j, unknown := l.open(ctx)
+	var open []journal.Record
 	if unknown == nil {
-		var open []journal.Record
-		if open, unknown = j.Unsettled(ctx); unknown == nil {
-			c.Unsettled(open)
-		}
+		open, unknown = j.Unsettled(ctx)
 	}
 	if j == nil {
 		var err error
@@ -124,11 +135,17 @@ func collected(ctx context.Context, l ledger, from, until time.Time) (report.Rep
 		}
 	}
 	defer j.Close()
-	for r, err := range j.Records(ctx, journal.Filter{Since: from}) {
+	c := report.New(from, now)
+	if unknown == nil {
+		c.Unsettled(open)
+	}
+	for r, err := range j.Records(ctx, journal.Filter{}) {
 		if err != nil {
 			return report.Report{}, err
 		}
-		c.Add(r)
+		if !r.At.After(now) || r.At.After(time.Now()) {
+			c.Add(r)
+		}
 	}
 	made := c.Report()
 	if unknown != nil {
@@ -203,11 +220,15 @@ func drawn(ctx context.Context, s surroundings, r report.Report) ([]byte, error)
 	var page, complaint bytes.Buffer
 	cmd := exec.CommandContext(ctx, program)
 	cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = []string{}, bytes.NewReader(data), &page, &complaint
+	const mend = "\n  take kes-respond and kes-respond-report of the same release"
 	if err := cmd.Run(); err != nil {
 		if text := strings.TrimSpace(complaint.String()); text != "" {
-			return nil, errors.New(text)
+			return nil, errors.New(text + mend)
 		}
 		return nil, fmt.Errorf("%s: %w", program, err)
+	}
+	if !bytes.HasSuffix(bytes.TrimSpace(page.Bytes()), []byte("</html>")) {
+		return nil, fmt.Errorf("%s gave no page%s", program, mend)
 	}
 	return page.Bytes(), nil
 }

@@ -8,6 +8,26 @@ import (
 	"github.com/natefinch/atomic"
 )
 
+// replaceable refuses a name under which something is that is not replaced. A
+// link would be replaced itself, and whoever reads what it leads to would go on
+// reading the old page; a pipe or a device would be gone.
+func replaceable(path string, replace bool) error {
+	info, err := os.Lstat(path)
+	switch {
+	case err != nil: // nothing is there, or writing says what is wrong
+		return nil
+	case info.IsDir():
+		return usage("report: %s is no file that a page can replace: it is a folder", path)
+	case info.Mode()&os.ModeSymlink != 0:
+		return usage("report: %s is no file that a page can replace: it is a link; name the file itself", path)
+	case !info.Mode().IsRegular():
+		return usage("report: %s is no file that a page can replace; --html - is standard output", path)
+	case !replace:
+		return usage("report: %s is there already; --force true replaces it", path)
+	}
+	return nil
+}
+
 // writePage writes a file that only its owner can read, whole or not at all. A
 // file that is there already is replaced only where that is wanted; else the
 // error is os.ErrExist. A name that others could take meanwhile is taken first.

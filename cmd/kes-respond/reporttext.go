@@ -18,6 +18,7 @@ const fewRows = 10
 func reportText(out io.Writer, r report.Report) {
 	fmt.Fprintf(out, "Requests from %s to %s: %d\n", r.Since.Format(time.RFC3339), r.Until.Format(time.RFC3339), r.Requests)
 	fmt.Fprintf(out, "Machine %s, ledger in %s, %s\n", orDash(r.Machine), r.Ledger, r.Program)
+	reportProof(out, r)
 	if r.Requests > 0 {
 		var sums []report.Group
 		for _, s := range r.Outcomes {

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/kes-respond/kes-respond/plugin/journal/report"
+)
+
+// proved says whether what was reported is as it was written. That it cannot be
+// proved is no reason to tell nothing.
+func proved(ctx context.Context, l ledger, dir string, r *report.Report) {
+	v := verified{Directory: dir, Anchor: l.file.AnchorFile}
+	if _, err := v.verify(ctx, l); err != nil {
+		r.Proof.Error = printable(err.Error())
+		return
+	}
+	r.Proof = report.Proof{Sound: v.Sound, Lines: v.Lines, Heads: v.Heads, Flaws: len(v.Flaws)}
+	if len(v.Flaws) > 0 {
+		f := v.Flaws[0]
+		r.Proof.First = printable(fmt.Sprintf("%s, line %d: %s", f.File, f.Line, f.What))
+	}
+	r.Dropped = v.First > 1
+}
+
+// unproved is what a report has to say of a ledger that is not sound.
+func unproved(p report.Proof) string {
+	if p.Error != "" {
+		return "whether the ledger is as it was written could not be proved: " + p.Error
+	}
+	return fmt.Sprintf("the ledger is not as it was written, so the report may be wrong; flaws: %d, the first one: %s (kes-respond journal verify names all)", p.Flaws, p.First)
+}
+
+// reportProof says how far the rest can be trusted.
+func reportProof(out io.Writer, r report.Report) {
+	switch p := r.Proof; {
+	case !p.Sound:
+		fmt.Fprintf(out, "NOT PROVED: %s\n", unproved(p))
+	case p.Heads > 0:
+		fmt.Fprintf(out, "Proved: each of the ledger's %d lines is as it was written, %d by the anchor\n", p.Lines, p.Heads)
+	default:
+		fmt.Fprintf(out, "Proved: each of the ledger's %d lines is as it was written; that some are missing at the end no anchor rules out\n", p.Lines)
+	}
+	if r.Partial() {
+		oldest := "it has none left"
+		if !r.Oldest.IsZero() {
+			oldest = "the oldest that it has is of " + r.Oldest.Format(time.RFC3339)
+		}
+		fmt.Fprintf(out, "NOT WHOLE: the ledger has dropped old requests (keepFor); %s\n", oldest)
+	}
+	if r.Ahead > 0 {
+		fmt.Fprintf(out, "Of these, %d have a time that is still to come: a clock was set back\n", r.Ahead)
+	}
+}
