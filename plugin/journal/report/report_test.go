@@ -75,9 +75,12 @@ func TestSums(t *testing.T) {
 func TestHosts(t *testing.T) {
 	c := report.New(since, until)
 	for i, h := range [][3]string{ // server, id, name
-		{"a", "1", ""}, {"a", "1", "PC-1"}, {"a", "1", "PC-1-old"}, // renamed since
-		{"b", "1", "PC-1"}, // another one
-		{"b", "2", "PC-2"}, {"b", "3", "PC-2"},
+		{"a", "1", ""},
+		{"a", "1", "PC-1"},
+		{"a", "1", "PC-1-old"}, // renamed since
+		{"b", "1", "PC-1"},     // another one
+		{"b", "2", "PC-2"},
+		{"b", "3", "PC-2"},
 		{"a", "4", "PC-3"},
 		{"", "", ""},
 	} {
