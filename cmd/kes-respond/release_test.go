@@ -140,119 +140,53 @@ func TestPackageVersions(t *testing.T) {
 		"0123abc":                 "a dry run, packages have version 0.0.0+g0123abc",
 		"0123abc-dirty":           "a dry run, packages have version 0.0.0+g0123abc.dirty",
 	} {
-		cmd := exec.Command("bash", filepath.Join(toplike, ".ci/release/build"), filepath.Join(t.TempDir(), "dist"))
-		cmd.Env = append(os.Environ(), "VERSION="+version, "SOURCE_DATE_EPOCH=1790000000", "PLATFORMS= ")
-		out, _ := cmd.CombinedOutput() // of no platform nothing is made
-		assert.Contains(t, string(out), says, version)
+		out, _ := releaseOfNothing(filepath.Join(t.TempDir(), "dist"), "VERSION="+version)
+		assert.Contains(t, out, says, version)
 	}
 }
 
-// emulated runs the programs for arm64 on whatever machine this is: a dry run,
-// a request, the ledger that it leaves, and its page.
-func emulated(t *testing.T, dir string) {
-	t.Helper()
-	ksc := startEmulator(t, t.TempDir(), `[{"id":"id-of-pc-12","dn":"PC-12","fqdn":"pc-12.corp.example","netbios":"PC-12"}]`, "")
-	run := func(stdin, name string, args ...string) string {
-		cmd := exec.Command("qemu-aarch64-static", append([]string{filepath.Join(dir, name)}, args...)...)
-		cmd.Env, cmd.Stdin = ksc.environment(), strings.NewReader(stdin)
+// releaseOfNothing is a release for no platform: checksums of what is for all.
+func releaseOfNothing(dist string, environment ...string) (string, error) {
+	cmd := exec.Command("bash", filepath.Join(toplike, ".ci/release/build"), dist)
+	cmd.Env = append(append(os.Environ(), "SOURCE_DATE_EPOCH=1790000000", "PLATFORMS= "), environment...)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// TestSignedByAKeyThatIsNamed and by nobody where none is.
+func TestSignedByAKeyThatIsNamed(t *testing.T) {
+	need(t, "gpg")
+	home, err := os.MkdirTemp("", "gpg") // the path of its socket is bounded
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(home) })
+	gpg := func(args ...string) (string, error) {
+		cmd := exec.Command(args[0], args[1:]...)
+		cmd.Env = append(os.Environ(), "GNUPGHOME="+home)
 		out, err := cmd.CombinedOutput()
-		require.NoError(t, err, "%s %v: %s", name, args, out)
-		return string(out)
+		return string(out), err
 	}
-	assert.Regexp(t, "kes-respond v"+released+", protocol .* linux/arm64", run("", "kes-respond", "version"))
-	assert.Contains(t, run("", "kes-respond-mcp", "--version"), "v"+released)
-	assert.Contains(t, run("", "kes-respond", "isolateHost", "--targetHost", "PC-12", "--action", "1", "--dryRun", "true"), `"outcome":"planned"`)
-	assert.Contains(t, run("", "kes-respond", "isolateHost", "--targetHost", "PC-12", "--action", "1"), `"outcome":"submitted"`)
-	assert.Contains(t, run("", "kes-respond", "journal", "verify"), `"sound":true`)
-	report := run("", "kes-respond", "report", "--output", "json")
-	assert.Contains(t, report, `"requests":1,`)
-	assert.Contains(t, run(report, "kes-respond-report"), "<h2>1 requests</h2>")
-}
+	t.Cleanup(func() { gpg("gpgconf", "--kill", "gpg-agent") })
+	const key = "throw-away@kes-respond.example"
+	said, err := gpg("gpg", "--batch", "--passphrase", "", "--quick-generate-key", key, "ed25519", "sign", "never")
+	require.NoError(t, err, said)
 
-// installedByRPM installs and removes a package with a database of its own:
-// rpm's is no Debian's.
-func installedByRPM(t *testing.T, file string) {
-	t.Helper()
-	db := t.TempDir()
-	owned := strings.Fields(command(t, "/", "rpm", "-qlp", file))
-	command(t, "/", "rpm", "--dbpath", db, "-i", "--nodeps", file)
-	defer exec.Command("rpm", "--dbpath", db, "-e", "kes-respond").Run()
-	for _, program := range programs() {
-		assert.Contains(t, command(t, "/", "/usr/bin/"+program, "--version"), "v"+released)
-	}
-	command(t, "/", "rpm", "--dbpath", db, "-U", "--nodeps", "--force", file) // an upgrade by itself
-	assert.FileExists(t, "/usr/bin/kes-respond")
-	command(t, "/", "rpm", "--dbpath", db, "-e", "kes-respond")
-	for _, path := range append(owned, "/usr/share/doc/kes-respond", "/usr/share/licenses/kes-respond") {
-		_, err := os.Lstat(path)
-		assert.ErrorIs(t, err, os.ErrNotExist, "%s is left over", path)
-	}
-}
+	dist := filepath.Join(t.TempDir(), "dist")
+	sums, signature := filepath.Join(dist, "SHA256SUMS"), filepath.Join(dist, "SHA256SUMS.asc")
+	said, err = releaseOfNothing(dist, "VERSION=v1.2.3-4-g0123abc", "GNUPGHOME="+home, "SIGNING_KEY="+key)
+	require.NoError(t, err, said)
+	said, err = gpg("gpg", "--verify", signature, sums)
+	require.NoError(t, err, said)
+	assert.Contains(t, said, "Good signature from \""+key)
+	command(t, dist, "sha256sum", "--check", "SHA256SUMS")
+	require.NoError(t, os.WriteFile(sums, []byte("0  other\n"), 0o600))
+	said, err = gpg("gpg", "--verify", signature, sums)
+	assert.Error(t, err, said)
 
-// installedAndPurged runs the blocks of INSTALL.md one after the other in the
-// folder of a release, and looks at the machine between them.
-func installedAndPurged(t *testing.T, dir string) {
-	page, err := os.ReadFile("INSTALL.md")
-	require.NoError(t, err)
-	blocks := regexp.MustCompile("(?ms)^```bash\n(.*?)^```$").FindAllStringSubmatch(string(page), -1)
-	require.Len(t, blocks, 4, "the checksums, the package, the image, the removal")
-	run := func(block int) string {
-		text := strings.ReplaceAll(blocks[block][1], "_amd64.deb", "_"+runtime.GOARCH+".deb")
-		return command(t, dir, "env", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "bash", "-euc", text) // what is installed, not the program of the scripts
-	}
-	assert.Regexp(t, `_`+runtime.GOARCH+`\.deb: OK`, run(0))
-
-	const folder, unit = "/etc/kes-respond", "/usr/lib/systemd/system/kes-respond-recover"
-	t.Cleanup(func() { exec.Command("dpkg", "--purge", "kes-respond").Run() })
-	require.NoFileExists(t, filepath.Join(folder, "password"), "somebody uses this machine")
-	assert.Contains(t, run(1), "kes-respond v"+released)
-	assert.Contains(t, command(t, "/", "/usr/bin/kes-respond", "version"), "v"+released)
-	assert.Contains(t, command(t, "/", "/usr/bin/kes-respond-mcp", "--version"), "v"+released)
-	assert.Contains(t, command(t, "/", "/usr/bin/kes-respond-report", "--version"), "v"+released)
-	assert.Equal(t, "755 root root", strings.TrimSpace(command(t, "/", "stat", "-c", "%a %U %G", folder)))
-	assert.Equal(t, "755 root root", strings.TrimSpace(command(t, "/", "stat", "-c", "%a %U %G", "/usr/bin/kes-respond")))
-	assert.Regexp(t, `^kes-respond:x:\d+:\d+:.*:/var/lib/kes-respond:/usr/sbin/nologin$`, strings.TrimSpace(command(t, "/", "getent", "passwd", "kes-respond")))
-	command(t, "/", "systemd-analyze", "verify", unit+".service", unit+".timer")
-	shown, err := os.ReadFile("../../SECURITY.md")
-	require.NoError(t, err)
-	installed, err := os.ReadFile(unit + ".service")
-	require.NoError(t, err)
-	assert.Contains(t, string(shown), "```ini\n"+string(installed)+"```", "the unit is not the one that SECURITY.md shows")
-
-	dropIn := regexp.MustCompile("(?ms)^```systemd\n(.*?)^```$").FindStringSubmatch(string(page))
-	require.NotNil(t, dropIn)
-	edited := filepath.Join(t.TempDir(), "kes-respond-recover.service")
-	require.NoError(t, os.WriteFile(edited, append(installed, dropIn[1]...), 0o644))
-	assert.Empty(t, command(t, "/", "systemd-analyze", "verify", edited))
-
-	secret := filepath.Join(folder, "password")
-	require.NoError(t, os.WriteFile(secret, []byte(emulatorPassword), 0o600))
-	command(t, "/", "dpkg", "-r", "kes-respond")
-	for _, program := range programs() {
-		assert.NoFileExists(t, "/usr/bin/"+program)
-	}
-	assert.NoFileExists(t, unit+".service")
-	assert.FileExists(t, secret, "a removal keeps the configuration")
-
-	image := run(2)
-	assert.Contains(t, image, "localhost/kes-respond")
-	defer command(t, dir, "buildah", "rmi", "kes-respond")
-	container := strings.TrimSpace(command(t, dir, "buildah", "from", "--pull-never", "kes-respond"))
-	defer command(t, dir, "buildah", "rm", container)
-	inside := func(args ...string) string {
-		return command(t, dir, "buildah", append([]string{"run", "--isolation", "chroot", container, "--", "/usr/bin/kes-respond"}, args...)...)
-	}
-	assert.Contains(t, inside("version"), "v"+released)
-	assert.Contains(t, inside("suspend", "--reason", "its ledger can be written"), "suspended")
-	assert.Contains(t, inside("report", "--html", "-"), "</html>", "what draws the page is in it")
-
-	command(t, dir, "dpkg", "-i", "kes-respond_"+released+"_linux_"+runtime.GOARCH+".deb") // an upgrade by itself
-	command(t, dir, "dpkg", "-i", "kes-respond_"+released+"_linux_"+runtime.GOARCH+".deb")
-	assert.FileExists(t, secret)
-	run(3)
-	assert.NoDirExists(t, folder, "a purge leaves a password")
-	assert.NoFileExists(t, "/usr/bin/kes-respond")
-	installedByRPM(t, filepath.Join(dir, "kes-respond_"+released+"_linux_"+runtime.GOARCH+".rpm"))
+	said, err = releaseOfNothing(dist, "VERSION=v1.2.3-4-g0123abc", "GNUPGHOME="+home, "SIGNING_KEY=nobody@kes-respond.example")
+	assert.Error(t, err, "a key that is not there: "+said)
+	said, err = releaseOfNothing(dist, "VERSION=v1.2.3-4-g0123abc", "GNUPGHOME="+home)
+	require.NoError(t, err, said)
+	assert.NoFileExists(t, signature)
 }
 
 // makeRelease makes a release of a platform from a copy of what git has, in
