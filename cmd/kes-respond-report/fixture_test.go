@@ -12,7 +12,7 @@ import (
 
 // hostile is what an attacker would put into names and messages; each %s gets
 // the address of something that would be loaded.
-const hostile = `</title></style><script>document.title="owned";fetch("%[1]s")</script><img src=%[1]s onerror=alert(1)>"'` + "`{{.}}\u202e\x1b[2J"
+const hostile = `</title></style><script>document.title="owned";fetch("%[1]s")</script><img src=%[1]s onerror=alert(1)>"'` + "`{{.}}\u202e\x1b[2J\uffff"
 
 // week is a report of a week with n requests that look like those of a site, and
 // one that does not, which would load address.
