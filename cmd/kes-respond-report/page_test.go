@@ -160,6 +160,7 @@ func TestPageSaysWhatItRestsOn(t *testing.T) {
 	r.Proof = report.Proof{Sound: true, Lines: 12}
 	sound := drawn(t, r)
 	assert.Contains(t, sound, "Each of the ledger's 12 lines was proved to be as it was written; that lines are missing at its end no anchor rules out.")
+	assert.Contains(t, sound, "A request counts at the time when it was decided, whenever it ended.")
 	assert.NotContains(t, sound, `"warn alarm"`)
 	r.Proof.Heads = 4
 	assert.Contains(t, drawn(t, r), "4 of them by the anchor")

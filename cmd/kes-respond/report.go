@@ -37,10 +37,10 @@ func reportCommand(s surroundings) *cobra.Command {
 		Use: "report", Short: "what was done in a period, where, by whom, and what became of it; also as a web page", Args: noWords,
 		Long: fmt.Sprintf(`report adds up what the ledger knows of a period: outcomes, effects, tasks, hosts,
 people, reasons of refusals, how long requests took, and what is still open. It
-asks no KSC and needs no password. Times are UTC. A host is one of one server: two
-of one name are told apart. What the ledger does not hold is not in it: dry runs,
-and requests that were refused before they were decided, such as for an unknown
-host.
+asks no KSC and needs no password. Times are UTC; a request counts at the time when
+it was decided, whenever it ended. A host is one of one server: two of one name are
+told apart. What the ledger does not hold is not in it: dry runs, and requests that
+were refused before they were decided, such as for an unknown host.
 
 It proves the ledger as "journal verify" does. Of one that is not as it was
 written, or that cannot be proved, the report says so, and the exit code is 1. It

@@ -98,7 +98,9 @@ func TestHosts(t *testing.T) {
 func TestEdges(t *testing.T) {
 	c := report.New(since, until)
 	for _, at := range []time.Time{until.Add(time.Hour), until, since, since.Add(-time.Nanosecond)} {
-		c.Add(record(1, func(r *journal.Record) { r.At = at }))
+		c.Add(record(1, func(r *journal.Record) { // the last one ends in the period, and belongs to the one before
+			r.At, r.ChangedAt = at, until
+		}))
 	}
 	r := c.Report()
 	assert.Equal(t, 3, r.Requests)
