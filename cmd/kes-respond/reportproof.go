@@ -22,7 +22,7 @@ func proved(ctx context.Context, l ledger, dir string, r *report.Report) {
 		f := v.Flaws[0]
 		r.Proof.First = printable(fmt.Sprintf("%s, line %d: %s", f.File, f.Line, f.What))
 	}
-	r.Dropped = v.First > 1
+	r.Dropped = v.Sound && v.First > 1 // else files may as well have been taken away
 }
 
 // unproved is what a report has to say of a ledger that is not sound.
