@@ -45,7 +45,12 @@ var mayImport = map[string][]string{
 	"cmd/kes-respond-mcp":    {"shared", "shared/jsonl", "manifest"},
 	"cmd/bench":              {"shared", "shared/rpc"},
 	"cmd/kes-respond-report": {"shared", "plugin/journal/report"},
-	"cmd/kes-respond":        {"shared", "shared/jsonl", "shared/rpc", "manifest", "plugin", "plugin/task", "plugin/ksc", "plugin/guard", "plugin/journal", "plugin/journal/report"},
+	"cmd/kes-respond": {
+		"shared", "shared/jsonl", "shared/rpc", "manifest", "plugin", "plugin/task", "plugin/ksc", "plugin/guard", "plugin/journal", "plugin/journal/report",
+		"cmd/kes-respond/exit", "cmd/kes-respond/printable",
+	},
+	"cmd/kes-respond/exit":      {"shared"},
+	"cmd/kes-respond/printable": nil,
 }
 
 // source is one Go file of ours that is no test.

@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
+	safe "github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
 	"github.com/kes-respond/kes-respond/shared"
 )
 
@@ -224,27 +224,6 @@ func lineText(label, text string) string {
 	return printable(label) + text + "\n"
 }
 
-// printable replaces what a terminal would act on instead of showing:
-// control characters, and marks that turn the direction of text around.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp) {
-			return '\uFFFD'
-		}
-		return r
-	}, s)
-}
+func printable(s string) string { return safe.Text(s) }
 
-// printableLines is what went wrong, for standard error. An error may quote what
-// was typed, and that a caller may have taken from an event: what follows the
-// first line is set in, so that it cannot pass for a line of ours.
-func printableLines(err error) string {
-	lines := strings.Split(err.Error(), "\n")
-	for i, text := range lines {
-		if text = printable(text); i > 0 && !strings.HasPrefix(text, "  ") {
-			text = "  " + text
-		}
-		lines[i] = text
-	}
-	return strings.Join(lines, "\n")
-}
+func printableLines(err error) string { return safe.Lines(err) }
