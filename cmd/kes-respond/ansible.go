@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/shared"
 )
 
@@ -40,10 +41,10 @@ func asAnsible(ctx context.Context, s surroundings, args []string) error {
 		reply = mode.reply(carryOut(ctx, s, f, silent))
 	}
 	if err := json.NewEncoder(s.out).Encode(reply); err != nil {
-		return &exitError{shared.ExitFailed, err}
+		return exit.With(shared.ExitFailed, err)
 	}
 	if reply.Failed {
-		return &exitError{code: shared.ExitFailed}
+		return exit.With(shared.ExitFailed, nil)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/shared"
 )
 
@@ -43,10 +44,10 @@ func printReply(out io.Writer, reply formReply) error {
 		_, err = out.Write(append(line, '\n'))
 	}
 	if err != nil {
-		return &exitError{shared.ExitFailed, err}
+		return exit.With(shared.ExitFailed, err)
 	}
 	if reply.Exit != shared.ExitOK {
-		return &exitError{code: reply.Exit}
+		return exit.With(reply.Exit, nil)
 	}
 	return nil
 }

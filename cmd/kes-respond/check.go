@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -34,14 +35,14 @@ judged before a password leaves.`,
 				code = shared.Exit(shared.Refused, refusal.Code)
 				answer.Checked, answer.Problem = nil, &shared.Problem{Code: refusal.Code, Message: refusal.Message, Assistance: refusal.Assistance}
 			} else if err != nil {
-				return &exitError{shared.ExitFailed, err}
+				return exit.With(shared.ExitFailed, err)
 			}
 			out.show(answer)
 			if out.err != nil {
-				return &exitError{shared.ExitFailed, fmt.Errorf("the answer could not be written: %w", out.err)}
+				return exit.With(shared.ExitFailed, fmt.Errorf("the answer could not be written: %w", out.err))
 			}
 			if code != shared.ExitOK {
-				return &exitError{code: code}
+				return exit.With(code, nil)
 			}
 			return nil
 		})

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/shared"
 )
 
@@ -32,7 +33,7 @@ for bash needs the package bash-completion.`,
 				return usage("completion takes the name of one shell: bash, zsh, fish or powershell")
 			}
 			if err := scripts[args[0]](c.Root(), s.out); err != nil {
-				return &exitError{shared.ExitFailed, err}
+				return exit.With(shared.ExitFailed, err)
 			}
 			return nil
 		},

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/shared"
 )
 
@@ -72,10 +73,10 @@ func asCortex(ctx context.Context, s surroundings, args []string) error {
 	out := filepath.Join(args[0], "output")
 	err = errors.Join(err, os.MkdirAll(out, 0o700), os.WriteFile(filepath.Join(out, "output.json"), data, 0o600))
 	if err != nil {
-		return &exitError{shared.ExitFailed, err}
+		return exit.With(shared.ExitFailed, err)
 	}
 	if !report.Success {
-		return &exitError{code: shared.ExitFailed}
+		return exit.With(shared.ExitFailed, nil)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/plugin/ksc"
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -37,8 +38,8 @@ Exit codes: 0 explained, 64 what was typed is no code, 65 the code is not known.
 		}
 		catalogue := ksc.Explain(module, code)
 		if len(catalogue.Codes) == 0 {
-			return &exitError{shared.ExitRefused, fmt.Errorf("no more is known here of %s than what KSC itself says: the message that came with it; \"kes-respond errors\" lists what is known",
-				strings.Join(strings.Fields(strings.Join(args, " ")), " "))}
+			return exit.With(shared.ExitRefused, fmt.Errorf("no more is known here of %s than what KSC itself says: the message that came with it; \"kes-respond errors\" lists what is known",
+				strings.Join(strings.Fields(strings.Join(args, " ")), " ")))
 		}
 		switch form.value {
 		case "json":
@@ -49,7 +50,7 @@ Exit codes: 0 explained, 64 what was typed is no code, 65 the code is not known.
 			err = errorsText(s.out, catalogue)
 		}
 		if err != nil {
-			return &exitError{shared.ExitFailed, err}
+			return exit.With(shared.ExitFailed, err)
 		}
 		return nil
 	}

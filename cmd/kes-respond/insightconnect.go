@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/plugin/task"
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -70,10 +71,10 @@ func asInsightConnect(ctx context.Context, s surroundings, args []string) error 
 		}
 	}
 	if err := json.NewEncoder(s.out).Encode(envelope{Version: "v1", Type: "action_event", Body: end}); err != nil {
-		return &exitError{shared.ExitFailed, err}
+		return exit.With(shared.ExitFailed, err)
 	}
 	if end.Status != "ok" {
-		return &exitError{code: max(end.Output.Exit, shared.ExitFailed)}
+		return exit.With(max(end.Output.Exit, shared.ExitFailed), nil)
 	}
 	return nil
 }
@@ -151,7 +152,7 @@ func insightSample(s surroundings, action string) error {
 	if isArray(t) {
 		input["params"] = t.Sample()
 	} else if err := json.Unmarshal(t.Sample(), &input); err != nil {
-		return &exitError{shared.ExitFailed, err}
+		return exit.With(shared.ExitFailed, err)
 	}
 	input["targetHost"], input["dryRun"] = asText("PC-12"), json.RawMessage("true")
 	var start insightStart

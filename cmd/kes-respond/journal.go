@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/plugin/journal"
 	"github.com/kes-respond/kes-respond/plugin/task"
 	"github.com/kes-respond/kes-respond/shared"
@@ -201,11 +202,11 @@ func (f journalFlags) list(s surroundings, records iter.Seq2[journal.Record, err
 			break
 		}
 		if err := t.add(r, f.open.value == "true"); err != nil {
-			return &exitError{shared.ExitFailed, fmt.Errorf("the list could not be written: %w", err)}
+			return exit.With(shared.ExitFailed, fmt.Errorf("the list could not be written: %w", err))
 		}
 	}
 	if err := errors.Join(t.flush(), out.Flush()); err != nil {
-		return &exitError{shared.ExitFailed, fmt.Errorf("the list could not be written: %w", err)}
+		return exit.With(shared.ExitFailed, fmt.Errorf("the list could not be written: %w", err))
 	}
 	switch {
 	case more:
@@ -225,7 +226,7 @@ func sayNoLedger(s surroundings, dir string) error {
 // ledgerError says first what the person can do.
 func ledgerError(err error) error {
 	if e, ok := errors.AsType[*journal.Error](err); ok && e.Assistance != "" {
-		return &exitError{shared.ExitFailed, fmt.Errorf("%s\n  why: %w", e.Assistance, err)}
+		return exit.With(shared.ExitFailed, fmt.Errorf("%s\n  why: %w", e.Assistance, err))
 	}
-	return &exitError{shared.ExitFailed, err}
+	return exit.With(shared.ExitFailed, err)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/manifest"
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -58,7 +59,7 @@ folder must be empty or not there: nothing is overwritten.`,
 			binary = program.value
 		}
 		if err := writePackage(p, out.value, binary); err != nil {
-			return &exitError{shared.ExitFailed, err}
+			return exit.With(shared.ExitFailed, err)
 		}
 		return packageWritten(s.out, p, out.value)
 	}
@@ -86,14 +87,14 @@ func listPackages(w io.Writer) error {
 func packageWritten(w io.Writer, p manifest.Package, dir string) error {
 	sheet, err := fs.ReadFile(p.Files, p.Sheet)
 	if err != nil {
-		return &exitError{shared.ExitFailed, err}
+		return exit.With(shared.ExitFailed, err)
 	}
 	return wrote(fmt.Fprintf(w, "The package for %s is in %s. In it, %s says:\n\n%s", p.Title, printable(dir), p.Sheet, sheet))
 }
 
 func wrote(_ int, err error) error {
 	if err != nil {
-		return &exitError{shared.ExitFailed, err}
+		return exit.With(shared.ExitFailed, err)
 	}
 	return nil
 }

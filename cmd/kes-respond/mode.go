@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/plugin/task"
 	"github.com/kes-respond/kes-respond/shared"
@@ -43,7 +44,7 @@ func launched(args []string, getenv func(string) string) bool {
 func servePlugin(ctx context.Context, s surroundings, f settingsFlags) error {
 	invitation, invited := rpc.Invited(s.process)
 	if !invited {
-		return &exitError{shared.ExitUsage, fmt.Errorf("no go-plugin host has launched this program")}
+		return exit.With(shared.ExitUsage, fmt.Errorf("no go-plugin host has launched this program"))
 	}
 	return withPlugin(ctx, s, f, func(p *plugin.Plugin, set settings) error {
 		log := slog.New(rpc.LogHandler(s.err, slog.LevelInfo))
@@ -51,7 +52,7 @@ func servePlugin(ctx context.Context, s surroundings, f settingsFlags) error {
 		defer recoverBeside(ctx, p, log)()
 		err := rpc.Serve(ctx, p, invitation, rpc.Options{Log: log})
 		if err != nil {
-			return &exitError{shared.ExitFailed, err}
+			return exit.With(shared.ExitFailed, err)
 		}
 		return nil
 	})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/plugin/guard"
 	"github.com/kes-respond/kes-respond/shared"
@@ -64,7 +65,7 @@ Exit codes: 0 allowed, 3 denied, 65 the request is refused for another reason.`,
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		line, err := bufio.NewReader(io.LimitReader(s.in, shared.MaxRequestBytes+1)).ReadBytes('\n')
 		if err != nil && !errors.Is(err, io.EOF) {
-			return &exitError{shared.ExitFailed, err}
+			return exit.With(shared.ExitFailed, err)
 		}
 		out := newOutput(s, form.value)
 		r, refusal := shared.ParseRequest(line)
@@ -92,7 +93,7 @@ func judge(ctx context.Context, p *plugin.Plugin, r shared.Request, out *output)
 			_, err = fmt.Fprintf(out.out, "%s\n", data)
 		}
 		if err != nil {
-			return &exitError{shared.ExitFailed, err}
+			return exit.With(shared.ExitFailed, err)
 		}
 	} else {
 		fmt.Fprintf(out.out, "host: %s\n", printable(hostText(judged.Host)))
@@ -102,7 +103,7 @@ func judge(ctx context.Context, p *plugin.Plugin, r shared.Request, out *output)
 		fmt.Fprintf(out.out, "%s: %s\n", map[bool]string{true: "allowed", false: "denied"}[judged.Allowed], printable(judged.Reason))
 	}
 	if !judged.Allowed {
-		return &exitError{code: shared.ExitPolicy}
+		return exit.With(shared.ExitPolicy, nil)
 	}
 	return nil
 }
@@ -113,7 +114,7 @@ func policyExampleCommand(s surroundings) *cobra.Command {
 		Example: "  kes-respond policy example >policy.yaml",
 		RunE: func(*cobra.Command, []string) error {
 			if _, err := io.WriteString(s.out, policyExample); err != nil {
-				return &exitError{shared.ExitFailed, err}
+				return exit.With(shared.ExitFailed, err)
 			}
 			return nil
 		},

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/shared"
 )
 
@@ -51,7 +52,7 @@ func (q *questions) line(ctx context.Context, question, suggested string, check 
 		}
 		return text, nil
 	}
-	return "", &exitError{shared.ExitUsage, errNotAnswered}
+	return "", exit.With(shared.ExitUsage, errNotAnswered)
 }
 
 // yes asks for a yes; everything else is a no.
@@ -102,11 +103,11 @@ func (q *questions) answer(ctx context.Context, read func() (string, error)) (st
 	select {
 	case a := <-got:
 		if a.err != nil && a.text == "" {
-			return "", &exitError{shared.ExitCancelled, errNotAnswered}
+			return "", exit.With(shared.ExitCancelled, errNotAnswered)
 		}
 		return a.text, nil
 	case <-ctx.Done():
 		fmt.Fprintln(q.s.err)
-		return "", &exitError{shared.ExitCancelled, errNotAnswered}
+		return "", exit.With(shared.ExitCancelled, errNotAnswered)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/plugin/journal"
 	"github.com/kes-respond/kes-respond/shared"
@@ -55,7 +56,7 @@ func recoverAll(ctx context.Context, s surroundings, p *plugin.Plugin, form stri
 		}
 	})
 	if err != nil {
-		return &exitError{shared.ExitFailed, err}
+		return exit.With(shared.ExitFailed, err)
 	}
 	if len(codes) == 0 && left == 0 && !newOutput(s, form).json {
 		fmt.Fprintln(s.out, "nothing is left in doubt")
@@ -65,7 +66,7 @@ func recoverAll(ctx context.Context, s surroundings, p *plugin.Plugin, form stri
 		fmt.Fprintf(s.err, "kes-respond: %d requests stay in doubt: their servers are not configured here, or the time was over\n", left)
 		all, err := p.Unreachable(ctx, true)
 		if err != nil {
-			return &exitError{shared.ExitFailed, err}
+			return exit.With(shared.ExitFailed, err)
 		}
 		for _, r := range all {
 			mend := "configure it under that name"
@@ -77,10 +78,10 @@ func recoverAll(ctx context.Context, s surroundings, p *plugin.Plugin, form stri
 		}
 	}
 	if unheard != nil {
-		return &exitError{shared.ExitFailed, fmt.Errorf("what was found out stands in the ledger, and could not be written here: %w", unheard)}
+		return exit.With(shared.ExitFailed, fmt.Errorf("what was found out stands in the ledger, and could not be written here: %w", unheard))
 	}
 	if code := shared.ExitAll(codes...); code != shared.ExitOK {
-		return &exitError{code: code}
+		return exit.With(code, nil)
 	}
 	return nil
 }

@@ -10,24 +10,31 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/plugin/task"
 	"github.com/kes-respond/kes-respond/shared"
 )
 
-// exitError ends the program with a code. Its text, where there is any, goes
-// to standard error; a result that was printed needs none.
+// exitError is exit.Error in the files that still write it out.
 type exitError struct {
 	code int
 	err  error
 }
 
-func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Error() string { return exit.With(e.code, e.err).Error() }
 func (e *exitError) Unwrap() error { return e.err }
 
-func usage(format string, args ...any) error {
-	return &exitError{shared.ExitUsage, fmt.Errorf(format, args...)}
+// As lets errors.As find the exit.Error that it stands for.
+func (e *exitError) As(target any) bool {
+	to, is := target.(**exit.Error)
+	if is {
+		*to = &exit.Error{Code: e.code, Err: e.err}
+	}
+	return is
 }
+
+func usage(format string, args ...any) error { return exit.Usage(format, args...) }
 
 // run is the whole program: from arguments to exit code.
 func run(ctx context.Context, s surroundings) int {
@@ -67,17 +74,17 @@ func told(s surroundings, says string, err error) int {
 	if err == nil {
 		return shared.ExitOK
 	}
-	var exit *exitError
-	if !errors.As(err, &exit) {
-		exit = &exitError{shared.ExitUsage, err}
+	end, is := errors.AsType[*exit.Error](err)
+	if !is {
+		end = &exit.Error{Code: shared.ExitUsage, Err: err}
 	}
-	if exit.err != nil {
-		fmt.Fprintf(s.err, "%s%s\n", says, printableLines(exit.err))
-		if exit.code == shared.ExitUsage {
+	if end.Err != nil {
+		fmt.Fprintf(s.err, "%s%s\n", says, printableLines(end.Err))
+		if end.Code == shared.ExitUsage {
 			fmt.Fprintln(s.err, "Nothing was sent. \"kes-respond help\" lists the commands, \"kes-respond COMMAND --help\" shows one.")
 		}
 	}
-	return exit.code
+	return end.Code
 }
 
 // helpInOrder says that help was shown in place of what the other flags asked
@@ -151,7 +158,7 @@ not reached; 75 try later; 77 login or right. A code not listed is a failure.`,
 			}
 			c.SetOut(s.err)
 			c.Help()
-			return &exitError{code: shared.ExitUsage}
+			return exit.With(shared.ExitUsage, nil)
 		},
 	}
 	if asPlugin {

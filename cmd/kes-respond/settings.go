@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/plugin/ksc"
 	"github.com/kes-respond/kes-respond/shared"
@@ -48,15 +49,15 @@ const defaultServer = "default"
 func (f settingsFlags) settings(s surroundings) (settings, error) {
 	file, err := f.file(s)
 	if err != nil {
-		return settings{}, &exitError{shared.ExitUsage, err}
+		return settings{}, exit.With(shared.ExitUsage, err)
 	}
 	policies, err := readPolicies(s.policy, file.Policy)
 	if err != nil {
-		return settings{}, &exitError{shared.ExitUsage, err}
+		return settings{}, exit.With(shared.ExitUsage, err)
 	}
 	servers, def, err := f.servers(file, s.getenv)
 	if err != nil {
-		return settings{}, &exitError{shared.ExitUsage, err}
+		return settings{}, exit.With(shared.ExitUsage, err)
 	}
 	policies.hear(func(level slog.Level, text string) {
 		if level > slog.LevelInfo {
@@ -83,7 +84,7 @@ func (f settingsFlags) settings(s surroundings) (settings, error) {
 		set.plugin.Servers[name] = c
 	}
 	if len(wrong) > 0 {
-		return settings{}, &exitError{shared.ExitUsage, errors.Join(wrong...)}
+		return settings{}, exit.With(shared.ExitUsage, errors.Join(wrong...))
 	}
 	return set, nil
 }
@@ -93,7 +94,7 @@ func (f settingsFlags) settings(s surroundings) (settings, error) {
 func (f settingsFlags) ledger(s surroundings) (ledger, string, error) {
 	file, err := f.file(s)
 	if err != nil {
-		return ledger{}, "", &exitError{shared.ExitUsage, err}
+		return ledger{}, "", exit.With(shared.ExitUsage, err)
 	}
 	l := file.Ledger.ledger(s)
 	dir, _, err := l.place()

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/plugin/guard"
 	"github.com/kes-respond/kes-respond/plugin/ksc"
 	"github.com/kes-respond/kes-respond/shared"
@@ -33,9 +34,9 @@ func together(t *testing.T, yaml, server string, pairs ...string) (settings, str
 	var said strings.Builder
 	set, err := f.settings(surroundings{getenv: environ(pairs...), err: &said})
 	if err != nil {
-		var exit *exitError
-		require.ErrorAs(t, err, &exit)
-		require.Equal(t, shared.ExitUsage, exit.code)
+		var end *exit.Error
+		require.ErrorAs(t, err, &end)
+		require.Equal(t, shared.ExitUsage, end.Code)
 	}
 	return set, said.String(), err
 }

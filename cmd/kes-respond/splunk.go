@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/plugin/task"
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -42,7 +43,7 @@ func asSplunk(ctx context.Context, s surroundings, args []string) error {
 		if password, err := splunkPassword(ctx, s.getenv, app, payload.SessionKey); err != nil {
 			_, err = fmt.Fprintf(s.err, "WARN %s; the configuration has to say where the password is\n", printable(err.Error()))
 			if err != nil {
-				return &exitError{shared.ExitFailed, err}
+				return exit.With(shared.ExitFailed, err)
 			}
 		} else if password != "" {
 			s.getenv = besides(s.getenv, "kscPassword", password)
@@ -56,14 +57,14 @@ func asSplunk(ctx context.Context, s surroundings, args []string) error {
 	}
 	line, err := json.Marshal(reply)
 	if err != nil {
-		return &exitError{shared.ExitFailed, err}
+		return exit.With(shared.ExitFailed, err)
 	}
 	level := "INFO"
 	if reply.Exit != shared.ExitOK {
 		level = "ERROR"
 	}
 	if _, err := fmt.Fprintf(s.err, "%s %s\n", level, line); err != nil {
-		return &exitError{shared.ExitFailed, err}
+		return exit.With(shared.ExitFailed, err)
 	}
 	return exitOf(reply)
 }

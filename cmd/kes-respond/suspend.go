@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/plugin/journal"
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -68,7 +69,7 @@ const ledgerBound = 30 * time.Second
 func (f settingsFlags) withLedger(ctx context.Context, s surroundings, do func(context.Context, *journal.Journal) error) error {
 	file, err := f.file(s)
 	if err != nil {
-		return &exitError{shared.ExitUsage, err}
+		return exit.With(shared.ExitUsage, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, ledgerBound)
 	defer cancel()

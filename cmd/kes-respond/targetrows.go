@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/plugin/task"
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -146,8 +147,8 @@ func (r *targetReader) params(row sheetRow) (*targetParams, error) {
 		members[at].value = value
 	}
 	raw, err := r.flags.paramsJSON(members)
-	if exit, is := errors.AsType[*exitError](err); is && len(row.cells) > 0 {
-		p.flaw = exit.Error() // a file that cannot be read
+	if end, is := errors.AsType[*exit.Error](err); is && len(row.cells) > 0 {
+		p.flaw = end.Error() // a file that cannot be read
 		return p, nil
 	} else if err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/plugin/journal"
 	"github.com/kes-respond/kes-respond/shared"
@@ -113,7 +114,7 @@ func (f undoFlags) run(ctx context.Context, s surroundings, args []string) error
 			return ledgerError(err)
 		}
 		if len(all) == 0 {
-			return &exitError{shared.ExitRefused, fmt.Errorf("the ledger has no such request; kes-respond journal lists them")}
+			return exit.With(shared.ExitRefused, fmt.Errorf("the ledger has no such request; kes-respond journal lists them"))
 		}
 		return f.carryOut(ctx, s, p, all)
 	})
@@ -153,11 +154,11 @@ func (f undoFlags) carryOut(ctx context.Context, s surroundings, p *plugin.Plugi
 	fmt.Fprintln(s.err, "kes-respond: "+sum.text(f.dryRun.value != "false"))
 	switch code := shared.ExitAll(sum.codes...); {
 	case sum.unheard != nil:
-		return &exitError{shared.ExitFailed, fmt.Errorf("what became of it stands in the ledger, and could not be written here: %w", sum.unheard)}
+		return exit.With(shared.ExitFailed, fmt.Errorf("what became of it stands in the ledger, and could not be written here: %w", sum.unheard))
 	case len(sum.codes) == 0:
-		return &exitError{code: shared.ExitRefused}
+		return exit.With(shared.ExitRefused, nil)
 	case code != shared.ExitOK:
-		return &exitError{code: code}
+		return exit.With(code, nil)
 	}
 	return nil
 }

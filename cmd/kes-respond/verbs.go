@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/plugin/task"
 	"github.com/kes-respond/kes-respond/shared"
@@ -35,7 +36,7 @@ finished first. The first line out is "hello".`,
 				defer recoverBeside(c.Context(), p, log)()
 				err := jsonl.Serve(c.Context(), p, s.in, s.out, jsonl.Options{Hello: hello(), Log: log})
 				if err != nil {
-					return &exitError{shared.ExitFailed, err}
+					return exit.With(shared.ExitFailed, err)
 				}
 				return nil
 			})
@@ -130,7 +131,7 @@ func describeCommand(s surroundings) *cobra.Command {
 				return usage("%q %s", args[0], refusal.Violations[0].Message)
 			}
 			if err != nil {
-				return &exitError{shared.ExitFailed, err}
+				return exit.With(shared.ExitFailed, err)
 			}
 			return printJSON(s, d)
 		},
@@ -143,10 +144,10 @@ func printJSON(s surroundings, v any) error {
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	if err := enc.Encode(v); err != nil {
-		return &exitError{shared.ExitFailed, err}
+		return exit.With(shared.ExitFailed, err)
 	}
 	if _, err := s.out.Write(b.Bytes()); err != nil {
-		return &exitError{shared.ExitFailed, err}
+		return exit.With(shared.ExitFailed, err)
 	}
 	return nil
 }
@@ -168,7 +169,7 @@ func sampleCommand(s surroundings) *cobra.Command {
 				return noTask(args[0])
 			}
 			if _, err := fmt.Fprintf(s.out, "%s\n", plugin.SampleRequest(t)); err != nil {
-				return &exitError{shared.ExitFailed, err}
+				return exit.With(shared.ExitFailed, err)
 			}
 			return nil
 		},
@@ -196,7 +197,7 @@ func versionCommand(s surroundings) *cobra.Command {
 func printVersion(s surroundings) error {
 	_, err := fmt.Fprintf(s.out, "%s %s, protocol %d, %s %s/%s\n", plugin.Name, version, shared.Protocol, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	if err != nil {
-		return &exitError{shared.ExitFailed, err}
+		return exit.With(shared.ExitFailed, err)
 	}
 	return nil
 }

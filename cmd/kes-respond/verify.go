@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/plugin/journal"
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -72,7 +73,7 @@ func (v *verified) verify(ctx context.Context, l ledger) (there bool, err error)
 			defer f.Close()
 			heads = f
 		case !errors.Is(err, fs.ErrNotExist):
-			return false, &exitError{shared.ExitFailed, fmt.Errorf("the anchor cannot be read: %w", err)}
+			return false, exit.With(shared.ExitFailed, fmt.Errorf("the anchor cannot be read: %w", err))
 		}
 	}
 	if noLedger(v.Directory) {
@@ -120,17 +121,17 @@ func (v *verified) show(s surroundings, inJSON bool) error {
 	if inJSON {
 		line, err := shared.ASCIIJSON(v)
 		if err != nil {
-			return &exitError{shared.ExitFailed, err}
+			return exit.With(shared.ExitFailed, err)
 		}
 		b.Write(append(line, '\n'))
 	} else {
 		v.text(&b)
 	}
 	if _, err := io.WriteString(s.out, b.String()); err != nil {
-		return &exitError{shared.ExitFailed, fmt.Errorf("the proof could not be written: %w", err)}
+		return exit.With(shared.ExitFailed, fmt.Errorf("the proof could not be written: %w", err))
 	}
 	if !v.Sound {
-		return &exitError{code: shared.ExitFailed}
+		return exit.With(shared.ExitFailed, nil)
 	}
 	return nil
 }

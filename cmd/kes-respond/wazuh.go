@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/plugin/task"
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -70,7 +71,7 @@ func exitOf(reply formReply) error {
 	if reply.Exit == shared.ExitOK {
 		return nil
 	}
-	return &exitError{code: reply.Exit}
+	return exit.With(reply.Exit, nil)
 }
 
 var errNothingToTakeBack = errors.New("this task leaves nothing that could be taken back")
@@ -218,7 +219,7 @@ func wazuhContinues(ctx context.Context, in *bufio.Reader, out io.Writer, f form
 func wazuhLogged(s surroundings, reply formReply) error {
 	line, err := json.Marshal(reply)
 	if err != nil {
-		return &exitError{shared.ExitFailed, err}
+		return exit.With(shared.ExitFailed, err)
 	}
 	text := time.Now().UTC().Format("2006/01/02 15:04:05") + " active-response/bin/kes-respond-wazuh: " + string(line) + "\n"
 	log := filepath.Join(filepath.Dir(s.executable), "..", "..", "logs", "active-responses.log")
@@ -230,7 +231,7 @@ func wazuhLogged(s surroundings, reply formReply) error {
 		err = errors.Join(err, to.Close())
 	}
 	if err != nil {
-		return &exitError{shared.ExitFailed, err}
+		return exit.With(shared.ExitFailed, err)
 	}
 	return nil
 }
