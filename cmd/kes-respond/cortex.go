@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/params"
 	"github.com/kes-respond/kes-respond/shared"
 )
 
@@ -134,10 +135,10 @@ func (j cortexJob) allowed() error {
 		value             *int
 	}{{"TLP", "check_tlp", "max_tlp", j.TLP}, {"PAP", "check_pap", "max_pap", j.PAP}} {
 		on, most := true, 2
-		if raw := j.Config[mark.check]; !empty(raw) && json.Unmarshal(formValue(schema{Type: "boolean"}, raw), &on) != nil {
+		if raw := j.Config[mark.check]; !empty(raw) && json.Unmarshal(formValue(params.Schema{Type: "boolean"}, raw), &on) != nil {
 			return fmt.Errorf("%s must be true or false", mark.check)
 		}
-		if raw := j.Config[mark.most]; !empty(raw) && json.Unmarshal(formValue(schema{Type: "integer"}, raw), &most) != nil {
+		if raw := j.Config[mark.most]; !empty(raw) && json.Unmarshal(formValue(params.Schema{Type: "integer"}, raw), &most) != nil {
 			return fmt.Errorf("%s must be a number", mark.most)
 		}
 		if on && mark.value != nil && *mark.value > most {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/params"
 	"github.com/kes-respond/kes-respond/plugin/task"
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -77,9 +78,9 @@ func (j cortexJob) form(cacerts string) (form, error) {
 // task gathers the task's parameters and its host.
 func (j cortexJob) task(g *gathered, t *task.Task, f *form) error {
 	var names []string
-	for _, p := range paramsOf(t) {
-		names = append(names, p.name)
-		if err := g.add(p.name, "the configuration of the responder", j.Config[cortexParam+p.name]); err != nil {
+	for _, p := range params.Of(t) {
+		names = append(names, p.Name)
+		if err := g.add(p.Name, "the configuration of the responder", j.Config[cortexParam+p.Name]); err != nil {
 			return err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/params"
 	"github.com/kes-respond/kes-respond/manifest"
 	"github.com/kes-respond/kes-respond/plugin/task"
 	"github.com/kes-respond/kes-respond/shared"
@@ -64,7 +65,7 @@ func documentForm(data []byte, own string) (form, map[string]json.RawMessage, er
 // Nor a connection: what comes this way may stand in a list of processes.
 func (f *form) take(t *task.Task, name string, raw json.RawMessage) error {
 	switch {
-	case f.params != nil && t != nil && slices.ContainsFunc(paramsOf(t), func(p param) bool { return p.name == name }):
+	case f.params != nil && t != nil && slices.ContainsFunc(params.Of(t), func(p params.Param) bool { return p.Name == name }):
 		f.params[name] = raw
 	case slices.Contains([]string{"type", "task", "connection"}, name):
 		return fmt.Errorf("%s cannot be given here", name)
@@ -83,7 +84,7 @@ func (f form) line() ([]byte, *shared.Error) {
 	}
 	for name, raw := range f.members {
 		if !empty(raw) {
-			out[name] = formValue(kinds.property(name), raw)
+			out[name] = formValue(kinds.Property(name), raw)
 		}
 	}
 	if n := hostsNamed(out["targetHost"]); n > 1 {
@@ -92,7 +93,7 @@ func (f form) line() ([]byte, *shared.Error) {
 		})
 	}
 	if incident, ok := out["incident"]; ok && incident[0] != '{' {
-		out["incident"] = jsonObject(map[string]json.RawMessage{"id": formValue(schema{Type: "string"}, incident)})
+		out["incident"] = jsonObject(map[string]json.RawMessage{"id": formValue(params.Schema{Type: "string"}, incident)})
 	}
 	var name string
 	switch {
@@ -102,30 +103,21 @@ func (f form) line() ([]byte, *shared.Error) {
 	case len(f.params) > 0:
 		return nil, shared.Refuse(shared.Violation{Pointer: shared.Pointer("params"), Message: "and a parameter by its own name exclude each other"})
 	}
-	if params, ok := out["params"]; ok && json.Unmarshal(out["task"], &name) == nil {
+	if raw, ok := out["params"]; ok && json.Unmarshal(out["task"], &name) == nil {
 		if t, known := task.Lookup(name); known {
-			out["params"] = formValue(schemaOf(t), params)
+			out["params"] = formValue(params.SchemaOf(t), raw)
 		}
 	}
 	return jsonObject(out), nil
 }
 
 // requestSchema is the schema of a request line, as far as forms need it.
-func requestSchema() schema {
-	var s schema
+func requestSchema() params.Schema {
+	var s params.Schema
 	if data, ok := manifest.Schema("request"); ok && json.Unmarshal(data, &s) != nil {
-		return schema{} // an embedded schema that is no JSON fails the manifest's own test
+		return params.Schema{} // an embedded schema that is no JSON fails the manifest's own test
 	}
 	return s
-}
-
-func (s schema) property(name string) schema {
-	for _, p := range s.Properties {
-		if p.name == name {
-			return p.schema
-		}
-	}
-	return schema{}
 }
 
 // hostsNamed counts what a value names that should be one host.
@@ -143,7 +135,7 @@ var (
 )
 
 // formValue is a value as the schema wants it, where that is certain.
-func formValue(s schema, raw json.RawMessage) json.RawMessage {
+func formValue(s params.Schema, raw json.RawMessage) json.RawMessage {
 	raw = bytes.TrimSpace(raw)
 	var list []json.RawMessage
 	if s.Type != "array" && s.Type != "" && json.Unmarshal(raw, &list) == nil && len(list) == 1 {
@@ -170,7 +162,7 @@ func formValue(s schema, raw json.RawMessage) json.RawMessage {
 }
 
 // formArray takes one object for a list of one.
-func formArray(items schema, raw json.RawMessage) json.RawMessage {
+func formArray(items params.Schema, raw json.RawMessage) json.RawMessage {
 	var list []json.RawMessage
 	if len(raw) > 0 && raw[0] == '{' {
 		list = []json.RawMessage{raw}
@@ -184,22 +176,21 @@ func formArray(items schema, raw json.RawMessage) json.RawMessage {
 	return data
 }
 
-func formObject(s schema, raw json.RawMessage) json.RawMessage {
+func formObject(s params.Schema, raw json.RawMessage) json.RawMessage {
 	var given map[string]json.RawMessage
 	if found, err := shared.CheckJSON(raw); err != nil || len(found) > 0 || json.Unmarshal(raw, &given) != nil || given == nil {
 		return raw // the check of requests says what is wrong
 	}
 	for _, p := range s.Properties {
-		value, present := given[p.name]
-		required := slices.Contains(s.Required, p.name)
-		lacks := p.schema.Type == "string" && p.schema.MinLength == 0 && len(p.schema.Enum) == 0 && matchesEmpty(p.schema.Pattern)
+		value, present := given[p.Name]
+		required := slices.Contains(s.Required, p.Name)
 		switch {
-		case required && lacks && (!present || string(value) == "null"):
-			given[p.name] = json.RawMessage(`""`)
+		case required && p.Schema.MayBeEmpty() && (!present || string(value) == "null"):
+			given[p.Name] = json.RawMessage(`""`)
 		case present && !required && empty(value):
-			delete(given, p.name)
+			delete(given, p.Name)
 		case present:
-			given[p.name] = formValue(p.schema, value)
+			given[p.Name] = formValue(p.Schema, value)
 		}
 	}
 	return jsonObject(given)

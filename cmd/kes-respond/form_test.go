@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/params"
 	"github.com/kes-respond/kes-respond/plugin/task"
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -75,17 +76,17 @@ func TestFormsBecomeTheRequestThatTheyMean(t *testing.T) {
 func TestFormsGuessNothing(t *testing.T) {
 	isolate, _ := task.Lookup("isolateHost")
 	for _, action := range []string{`"yes"`, `"1.0"`, `"01"`, `" 1"`, `true`, `[0,1]`, `{}`, `"1,0"`} {
-		got := formValue(schemaOf(isolate), json.RawMessage(`{"action":`+action+`}`))
+		got := formValue(params.SchemaOf(isolate), json.RawMessage(`{"action":`+action+`}`))
 		assert.JSONEq(t, `{"action":`+action+`}`, string(got))
 		_, found := isolate.Parse(got)
 		assert.NotEmpty(t, found, action)
 	}
 	for _, absent := range []string{`""`, `null`} {
-		_, found := isolate.Parse(formValue(schemaOf(isolate), json.RawMessage(`{"action":`+absent+`}`)))
+		_, found := isolate.Parse(formValue(params.SchemaOf(isolate), json.RawMessage(`{"action":`+absent+`}`)))
 		assert.NotEmpty(t, found, "an empty action lifts no isolation")
 	}
 	twice := json.RawMessage(`{"action":1,"action":0}`)
-	assert.Equal(t, string(twice), string(formValue(schemaOf(isolate), twice)), "the check of requests has to see it")
+	assert.Equal(t, string(twice), string(formValue(params.SchemaOf(isolate), twice)), "the check of requests has to see it")
 	for _, hosts := range []string{`["a","b"]`, `[]`, `{"a":1}`, `true`} {
 		f := form{kind: shared.TypeRespond, members: map[string]json.RawMessage{"targetHost": json.RawMessage(hosts), "task": asText("isolateHost"), "params": isolate.Sample()}}
 		line, refusal := f.line()

@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/params"
 	"github.com/kes-respond/kes-respond/plugin/task"
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -107,7 +108,7 @@ func insightForm(in io.Reader, test bool) (insightStart, form, error) {
 	default:
 		f.members["task"], f.members["actor"] = asText(t.Name), asText("InsightConnect")
 	}
-	if isTask && !isArray(t) { // of a list the whole is an input, params
+	if isTask && !params.IsList(t) { // of a list the whole is an input, params
 		f.params = map[string]json.RawMessage{}
 	}
 	for name, raw := range start.Body.Input {
@@ -149,7 +150,7 @@ func insightSample(s surroundings, action string) error {
 		return usage("%q is no action of this plugin", action)
 	}
 	input := map[string]json.RawMessage{}
-	if isArray(t) {
+	if params.IsList(t) {
 		input["params"] = t.Sample()
 	} else if err := json.Unmarshal(t.Sample(), &input); err != nil {
 		return exit.With(shared.ExitFailed, err)

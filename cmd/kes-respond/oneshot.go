@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/params"
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/plugin/task"
 	"github.com/kes-respond/kes-respond/shared"
@@ -36,7 +37,7 @@ type taskFlags struct {
 
 // paramFlag is one parameter's flag.
 type paramFlag struct {
-	param param
+	param params.Param
 	value *once
 }
 
@@ -61,8 +62,8 @@ func taskCommand(s surroundings, t *task.Task) *cobra.Command {
 	flags.SortFlags = false
 	f.targetHost = stringFlag(flags, "targetHost", "host: its KSC id, or a name to look up (required, or --targets)")
 	f.bulk.targets = fileFlag(flags, "targets", "a file of hosts, a host a line or CSV with a column targetHost and columns for parameters; - is standard input")
-	for _, p := range paramsOf(t) {
-		f.members = append(f.members, paramFlag{p, p.flag(flags, t)})
+	for _, p := range params.Of(t) {
+		f.members = append(f.members, paramFlag{p, addParam(flags, p, t)})
 	}
 	f.params = stringFlag(flags, "params", "all parameters as JSON, instead of the flags above")
 	f.texts["hostLookup"] = choiceFlag(flags, "hostLookup", "how", "auto, id, dns, fqdn, netbios, ip or never (default auto)",
@@ -152,16 +153,16 @@ func (f *taskFlags) paramsJSON(members []paramFlag) (json.RawMessage, error) {
 	for _, m := range members {
 		value, err := m.json(f.task)
 		if err != nil {
-			return nil, usage("--%s: %w", m.param.name, err)
+			return nil, usage("--%s: %w", m.param.Name, err)
 		}
 		if value != nil {
-			given[m.param.name] = value
+			given[m.param.Name] = value
 		}
 	}
 	if f.params.set {
 		for _, m := range members {
 			if m.value.set {
-				return nil, usage("--params and --%s exclude each other", m.param.name)
+				return nil, usage("--params and --%s exclude each other", m.param.Name)
 			}
 		}
 		if !json.Valid([]byte(f.params.value)) {
@@ -170,7 +171,7 @@ func (f *taskFlags) paramsJSON(members []paramFlag) (json.RawMessage, error) {
 		return json.RawMessage(f.params.value), nil
 	}
 	var one any = given
-	if isArray(f.task) {
+	if params.IsList(f.task) {
 		one = []any{given}
 	}
 	data, err := json.Marshal(one)
@@ -181,17 +182,17 @@ func (f *taskFlags) paramsJSON(members []paramFlag) (json.RawMessage, error) {
 // that the schema allows to be empty may be left out on the command line.
 func (m paramFlag) json(t *task.Task) (json.RawMessage, error) {
 	switch {
-	case m.value.set && m.param.name == t.LoadMember():
+	case m.value.set && m.param.Name == t.LoadMember():
 		text, err := load(t, m.value.value)
 		if err != nil {
 			return nil, err
 		}
 		return json.Marshal(text)
-	case m.value.set && m.param.text():
+	case m.value.set && m.param.Text():
 		return json.Marshal(m.value.value)
 	case m.value.set:
 		return json.RawMessage(m.value.value), nil
-	case m.param.required && m.param.mayBeEmpty:
+	case m.param.Required && m.param.MayBeEmpty:
 		return json.RawMessage(`""`), nil
 	}
 	return nil, nil

@@ -105,11 +105,11 @@ func (r *targetReader) header(sh sheet) error {
 		return usage("--params and the columns of the file exclude each other")
 	}
 	for _, name := range sh.columns {
-		at := slices.IndexFunc(r.flags.members, func(m paramFlag) bool { return m.param.name == name })
+		at := slices.IndexFunc(r.flags.members, func(m paramFlag) bool { return m.param.Name == name })
 		if at < 0 {
 			var names []string
 			for _, m := range r.flags.members {
-				names = append(names, m.param.name)
+				names = append(names, m.param.Name)
 			}
 			return &exitError{shared.ExitRefused, fmt.Errorf("%s: %q is no parameter of %s; its header may have %s, %s; nothing was sent",
 				sh.flaws.file, name, r.flags.task.Name, hostColumn, strings.Join(names, ", "))}
@@ -140,10 +140,10 @@ func (r *targetReader) params(row sheetRow) (*targetParams, error) {
 		like := *r.members[i].value
 		value := &once{kind: like.kind, check: like.check}
 		if err := value.Set(cell); err != nil {
-			p.flaw = fmt.Sprintf("%s %v", r.members[i].param.name, err)
+			p.flaw = fmt.Sprintf("%s %v", r.members[i].param.Name, err)
 			return p, nil
 		}
-		at := slices.IndexFunc(members, func(m paramFlag) bool { return m.param.name == r.members[i].param.name })
+		at := slices.IndexFunc(members, func(m paramFlag) bool { return m.param.Name == r.members[i].param.Name })
 		members[at].value = value
 	}
 	raw, err := r.flags.paramsJSON(members)

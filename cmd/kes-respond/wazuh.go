@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/params"
 	"github.com/kes-respond/kes-respond/plugin/task"
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -161,11 +162,11 @@ func wazuhOrderIn(line []byte) (wazuhOrder, error) {
 
 // reverse makes a form the one that takes it back.
 func (f *form) reverse(t *task.Task) error {
-	params, found := t.Parse(formValue(schemaOf(t), jsonObject(f.params)))
+	taken, found := t.Parse(formValue(params.SchemaOf(t), jsonObject(f.params)))
 	if len(found) > 0 {
 		return fmt.Errorf("%s %s", found[0].Pointer, found[0].Message)
 	}
-	name, undo, ok := params.Undo()
+	name, undo, ok := taken.Undo()
 	if !ok {
 		return errNothingToTakeBack
 	}
