@@ -47,7 +47,10 @@ var mayImport = map[string][]string{
 	"cmd/kes-respond-report": {"shared", "plugin/journal/report"},
 	"cmd/kes-respond": {
 		"shared", "shared/jsonl", "shared/rpc", "manifest", "plugin", "plugin/task", "plugin/ksc", "plugin/guard", "plugin/journal", "plugin/journal/report",
-		"cmd/kes-respond/exit", "cmd/kes-respond/params", "cmd/kes-respond/printable",
+		"cmd/kes-respond/dialect", "cmd/kes-respond/exit", "cmd/kes-respond/params", "cmd/kes-respond/printable",
+	},
+	"cmd/kes-respond/dialect": {
+		"shared", "manifest", "plugin/task", "cmd/kes-respond/exit", "cmd/kes-respond/params", "cmd/kes-respond/printable",
 	},
 	"cmd/kes-respond/exit":      {"shared"},
 	"cmd/kes-respond/params":    {"plugin/task"},

@@ -1,4 +1,4 @@
-package main
+package dialect
 
 import (
 	"context"
@@ -10,22 +10,23 @@ import (
 	"github.com/kes-respond/kes-respond/shared"
 )
 
+var _ = register(Dialect{
+	Platform: "stackstorm", Names: []string{"kes-respond-stackstorm"}, Takes: "--NAME=VALUE... TASK", answer: asStackStorm,
+})
+
 // asStackStorm is an action of the local-shell-script runner: --name=value for
 // each parameter that has a value, then the action's own word, a task, "check" or
 // "status" (StackStorm/st2, models/system/action.py). It prints one JSON object,
 // which StackStorm reads, and its exit code says whether it went well.
-func asStackStorm(ctx context.Context, s surroundings, args []string) error {
-	f, err := stackStormForm(args)
-	reply := formReply{Exit: shared.ExitRefused}
+func asStackStorm(ctx context.Context, s Surroundings, args []string) error {
+	f, err := stackStormForm(s, args)
 	if err != nil {
-		reply.Message = err.Error() + "; nothing was sent"
-	} else {
-		reply = replied(carryOut(ctx, s, f, silent))
+		return notSent(err.Error() + "; nothing was sent").printed(s.Out)
 	}
-	return printReply(s.out, reply)
+	return replied(carryOut(ctx, s, f)).printed(s.Out)
 }
 
-func stackStormForm(args []string) (form, error) {
+func stackStormForm(s Surroundings, args []string) (form, error) {
 	f := form{members: map[string]json.RawMessage{}}
 	var words []string
 	given := map[string]string{}
@@ -64,7 +65,7 @@ func stackStormForm(args []string) (form, error) {
 	}
 	for name, value := range given {
 		if isTask && name == t.LoadMember() {
-			text, err := load(t, value)
+			text, err := s.Load(t, value)
 			if err != nil {
 				return f, fmt.Errorf("--%s: %w", name, err)
 			}

@@ -1,4 +1,4 @@
-package main
+package dialect
 
 import (
 	"context"
@@ -9,9 +9,14 @@ import (
 
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/params"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
 	"github.com/kes-respond/kes-respond/plugin/task"
 	"github.com/kes-respond/kes-respond/shared"
 )
+
+var _ = register(Dialect{
+	Platform: "insightconnect", Names: []string{"kes-respond-insightconnect"}, Takes: "run", answer: asInsightConnect,
+})
 
 // envelope is one document of InsightConnect's protocol v1, in and out
 // (rapid7/komand-plugin-sdk-go2, message).
@@ -41,29 +46,29 @@ type insightEnd struct {
 
 // asInsightConnect is a plugin of InsightConnect: "run" and "test" read one
 // document from standard input to its end, "info" and "sample ACTION" need none.
-func asInsightConnect(ctx context.Context, s surroundings, args []string) error {
+func asInsightConnect(ctx context.Context, s Surroundings, args []string) error {
 	verb := ""
 	if len(args) > 0 {
 		verb = args[0]
 	}
 	switch {
 	case verb == "info" && len(args) == 1:
-		return wrote(fmt.Fprintf(s.out, "Name:    Kaspersky Endpoint Security responses\nVendor:  kes-respond\nVersion: %s\nActions: %d, check and status\n", version, len(task.All())))
+		return insightInfo(s)
 	case verb == "sample" && len(args) == 2:
 		return insightSample(s, args[1])
 	case (verb == "run" || verb == "test") && len(args) == 1:
 	default:
-		return usage("as insightconnect takes info, sample ACTION, test or run")
+		return exit.Usage("as insightconnect takes info, sample ACTION, test or run")
 	}
-	start, f, err := insightForm(s.in, verb == "test")
+	start, f, err := insightForm(s.In, verb == "test")
 	end := insightEnd{Meta: start.Body.Meta, Status: "error", Output: formReply{Exit: shared.ExitRefused}}
 	if end.Meta == nil {
 		end.Meta = json.RawMessage("{}")
 	}
 	if err != nil {
-		end.Error = printable(err.Error()) + "; nothing was sent"
+		end.Error = printable.Text(err.Error()) + "; nothing was sent"
 	} else {
-		end.Output = replied(carryOut(ctx, s, f, silent))
+		end.Output = replied(carryOut(ctx, s, f))
 		end.Log = end.Output.Message + "\n"
 		if pending := f.kind == shared.TypeStatus && end.Output.Outcome == shared.Pending; end.Output.Exit == shared.ExitOK || pending {
 			end.Status = "ok"
@@ -71,7 +76,7 @@ func asInsightConnect(ctx context.Context, s surroundings, args []string) error 
 			end.Error = end.Output.Message
 		}
 	}
-	if err := json.NewEncoder(s.out).Encode(envelope{Version: "v1", Type: "action_event", Body: end}); err != nil {
+	if err := json.NewEncoder(s.Out).Encode(envelope{Version: "v1", Type: "action_event", Body: end}); err != nil {
 		return exit.With(shared.ExitFailed, err)
 	}
 	if end.Status != "ok" {
@@ -83,7 +88,7 @@ func asInsightConnect(ctx context.Context, s surroundings, args []string) error 
 func insightForm(in io.Reader, test bool) (insightStart, form, error) {
 	var start insightStart
 	f := form{kind: shared.TypeRespond, members: map[string]json.RawMessage{}}
-	data, err := document(in)
+	data, err := handedOver(in)
 	if err != nil {
 		return start, f, err
 	}
@@ -143,11 +148,19 @@ func insightConnection(given map[string]json.RawMessage) json.RawMessage {
 	return jsonObject(members)
 }
 
+func insightInfo(s Surroundings) error {
+	const info = "Name:    Kaspersky Endpoint Security responses\nVendor:  kes-respond\nVersion: %s\nActions: %d, check and status\n"
+	if _, err := fmt.Fprintf(s.Out, info, s.Version, len(task.All())); err != nil {
+		return exit.With(shared.ExitFailed, err)
+	}
+	return nil
+}
+
 // insightSample is a document to edit and send: a dry run.
-func insightSample(s surroundings, action string) error {
+func insightSample(s Surroundings, action string) error {
 	t, ok := task.Lookup(action)
 	if !ok {
-		return usage("%q is no action of this plugin", action)
+		return exit.Usage("%q is no action of this plugin", action)
 	}
 	input := map[string]json.RawMessage{}
 	if params.IsList(t) {
@@ -159,5 +172,11 @@ func insightSample(s surroundings, action string) error {
 	var start insightStart
 	start.Body.Action, start.Body.Input, start.Body.Meta = t.Name, input, json.RawMessage("{}")
 	start.Body.Connection = map[string]json.RawMessage{}
-	return printJSON(s, envelope{Version: "v1", Type: "action_start", Body: start.Body})
+	enc := json.NewEncoder(s.Out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(envelope{Version: "v1", Type: "action_start", Body: start.Body}); err != nil {
+		return exit.With(shared.ExitFailed, err)
+	}
+	return nil
 }

@@ -1,4 +1,4 @@
-package main
+package dialect
 
 import (
 	"encoding/json"
@@ -208,11 +208,4 @@ func (j cortexJob) connection(cacerts string) json.RawMessage {
 		members["kscCert"] = asText(cacerts)
 	}
 	return jsonObject(members)
-}
-
-// shortened is a text for the ledger: without what a request may not hold, and
-// not longer than most characters.
-func shortened(text string, most int) string {
-	runes := []rune(strings.TrimSpace(strings.ReplaceAll(printable(text), "\uFFFD", " ")))
-	return string(runes[:min(len(runes), most)])
 }

@@ -1,4 +1,4 @@
-package main
+package dialect
 
 import (
 	"context"
@@ -12,6 +12,10 @@ import (
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/params"
 	"github.com/kes-respond/kes-respond/shared"
 )
+
+var _ = register(Dialect{
+	Platform: "cortex", Names: []string{"kes-respond-cortex"}, Takes: "JOB-DIR", answer: asCortex,
+})
 
 // cortexJob is input/input.json of a responder's job, as Cortex writes it
 // (TheHive-Project/Cortex, JobRunnerSrv.scala), save what nobody here needs.
@@ -65,9 +69,9 @@ type cortexOperation struct {
 
 // asCortex carries out one job of a responder: Cortex starts it with the path of
 // the job's directory.
-func asCortex(ctx context.Context, s surroundings, args []string) error {
+func asCortex(ctx context.Context, s Surroundings, args []string) error {
 	if len(args) != 1 {
-		return usage("as cortex takes the path of the job's directory, as Cortex names it")
+		return exit.Usage("as cortex takes the path of the job's directory, as Cortex names it")
 	}
 	report := cortexRun(ctx, s, args[0])
 	data, err := json.Marshal(report)
@@ -82,9 +86,9 @@ func asCortex(ctx context.Context, s surroundings, args []string) error {
 	return nil
 }
 
-func cortexRun(ctx context.Context, s surroundings, dir string) cortexReport {
+func cortexRun(ctx context.Context, s Surroundings, dir string) cortexReport {
 	var job cortexJob
-	data, err := readFile(filepath.Join(dir, "input", "input.json"), shared.MaxRequestBytes, nil)
+	data, err := s.ReadFile(filepath.Join(dir, "input", "input.json"), shared.MaxRequestBytes)
 	if err == nil && json.Unmarshal(data, &job) != nil {
 		err = errors.New("input.json is not one that Cortex writes")
 	}
@@ -101,9 +105,8 @@ func cortexRun(ctx context.Context, s surroundings, dir string) cortexReport {
 		report.ErrorMessage = err.Error()
 		return report
 	}
-	s.getenv = job.environment(s.getenv)
-	f.config = job.text("config")
-	a := carryOut(ctx, s, f, silent)
+	f.config, f.getenv = job.text("config"), job.environment(s.Getenv)
+	a := carryOut(ctx, s, f)
 	pending := a.checked == nil && a.result.Outcome == shared.Pending
 	if a.exit() != shared.ExitOK && !pending {
 		report.ErrorMessage = a.said()
@@ -152,12 +155,10 @@ func (j cortexJob) allowed() error {
 func (j cortexJob) environment(getenv func(string) string) func(string) string {
 	var proxy struct{ HTTPS string }
 	json.Unmarshal(j.Config["proxy"], &proxy) // absent: none
-	return func(name string) string {
-		if name == "HTTPS_PROXY" && proxy.HTTPS != "" {
-			return proxy.HTTPS
-		}
-		return getenv(name)
+	if proxy.HTTPS == "" {
+		return getenv
 	}
+	return besides(getenv, "HTTPS_PROXY", proxy.HTTPS)
 }
 
 // operations are what TheHive is to do: the incident as a tag, by which the

@@ -1,14 +1,12 @@
-package main
+package dialect
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
+	"io"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/params"
 	"github.com/kes-respond/kes-respond/manifest"
@@ -26,6 +24,7 @@ type form struct {
 	members map[string]json.RawMessage // of the request, by the contract's names
 	params  map[string]json.RawMessage // of the task, one by one, where members has no params
 	config  string                     // the configuration file; "" for the usual one
+	getenv  func(string) string        // the environment, where the platform adds to it
 }
 
 // documentForm reads a form that is one JSON object: the members of a request by
@@ -58,6 +57,15 @@ func documentForm(data []byte, own string) (form, map[string]json.RawMessage, er
 		return f, others, nil
 	}
 	return f, nil, fmt.Errorf("request must be one of %s, %s, %s", shared.TypeRespond, shared.TypeStatus, shared.TypeCheck)
+}
+
+// handedOver reads what a platform hands over, to the end of its input.
+func handedOver(in io.Reader) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(in, shared.MaxRequestBytes+1))
+	if err == nil && len(data) > shared.MaxRequestBytes {
+		err = errors.New("what was handed over is too long")
+	}
+	return data, err
 }
 
 // take adds what a platform gives by a name: a parameter of the task, or a
@@ -127,90 +135,4 @@ func hostsNamed(raw json.RawMessage) int {
 		return len(several)
 	}
 	return 1
-}
-
-var (
-	wholeNumber = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^-?(0|[1-9][0-9]{0,17})$`) })
-	jsonText    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\s*[\[{]`) })
-)
-
-// formValue is a value as the schema wants it, where that is certain.
-func formValue(s params.Schema, raw json.RawMessage) json.RawMessage {
-	raw = bytes.TrimSpace(raw)
-	var list []json.RawMessage
-	if s.Type != "array" && s.Type != "" && json.Unmarshal(raw, &list) == nil && len(list) == 1 {
-		raw = bytes.TrimSpace(list[0])
-	}
-	var text string
-	isText := json.Unmarshal(raw, &text) == nil && string(raw) != "null"
-	if isText && (s.Type == "array" || s.Type == "object") && jsonText().MatchString(text) && json.Valid([]byte(text)) {
-		raw = json.RawMessage(strings.TrimSpace(text)) // a form that has one line for all of it
-	}
-	switch {
-	case s.Type == "boolean" && isText && isBool(strings.ToLower(text)) == nil:
-		return json.RawMessage(strings.ToLower(text))
-	case s.Type == "integer" && isText && wholeNumber().MatchString(text):
-		return json.RawMessage(text)
-	case s.Type == "string" && wholeNumber().Match(raw):
-		return asText(string(raw))
-	case s.Type == "object":
-		return formObject(s, raw)
-	case s.Type == "array" && s.Items != nil:
-		return formArray(*s.Items, raw)
-	}
-	return raw
-}
-
-// formArray takes one object for a list of one.
-func formArray(items params.Schema, raw json.RawMessage) json.RawMessage {
-	var list []json.RawMessage
-	if len(raw) > 0 && raw[0] == '{' {
-		list = []json.RawMessage{raw}
-	} else if json.Unmarshal(raw, &list) != nil || list == nil {
-		return raw
-	}
-	for i, one := range list {
-		list[i] = formValue(items, one)
-	}
-	data, _ := json.Marshal(list) // it was JSON a moment ago
-	return data
-}
-
-func formObject(s params.Schema, raw json.RawMessage) json.RawMessage {
-	var given map[string]json.RawMessage
-	if found, err := shared.CheckJSON(raw); err != nil || len(found) > 0 || json.Unmarshal(raw, &given) != nil || given == nil {
-		return raw // the check of requests says what is wrong
-	}
-	for _, p := range s.Properties {
-		value, present := given[p.Name]
-		required := slices.Contains(s.Required, p.Name)
-		switch {
-		case required && p.Schema.MayBeEmpty() && (!present || string(value) == "null"):
-			given[p.Name] = json.RawMessage(`""`)
-		case present && !required && empty(value):
-			delete(given, p.Name)
-		case present:
-			given[p.Name] = formValue(p.Schema, value)
-		}
-	}
-	return jsonObject(given)
-}
-
-func empty(raw json.RawMessage) bool {
-	text := string(bytes.TrimSpace(raw))
-	return text == "" || text == "null" || text == `""`
-}
-
-func asText(text string) json.RawMessage {
-	data, _ := json.Marshal(text) // a string always can be written
-	return data
-}
-
-// jsonObject writes members that are JSON, in the order of their names.
-func jsonObject(members map[string]json.RawMessage) json.RawMessage {
-	data, err := json.Marshal(members)
-	if err != nil {
-		return json.RawMessage("null") // refused by whoever reads it
-	}
-	return data
 }

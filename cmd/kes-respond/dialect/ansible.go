@@ -1,4 +1,4 @@
-package main
+package dialect
 
 import (
 	"context"
@@ -8,6 +8,10 @@ import (
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/shared"
 )
+
+var _ = register(Dialect{
+	Platform: "ansible", Names: []string{"kes_respond", "AnsiballZ_kes_respond"}, Takes: "ARGS-FILE", answer: asAnsible,
+})
 
 // ansibleReply is what a module prints: one object, read by Ansible.
 type ansibleReply struct {
@@ -29,18 +33,18 @@ type ansibleDiff struct {
 // asAnsible is a binary module: Ansible starts it with the path of a file of
 // arguments, and reads one JSON object. The file is the caller's alone, so a
 // connection with its password may stand in it; nothing of it is printed.
-func asAnsible(ctx context.Context, s surroundings, args []string) error {
+func asAnsible(ctx context.Context, s Surroundings, args []string) error {
 	if len(args) != 1 {
-		return usage("as ansible takes the path of the file of arguments, as Ansible names it")
+		return exit.Usage("as ansible takes the path of the file of arguments, as Ansible names it")
 	}
 	var reply ansibleReply
-	f, mode, err := ansibleForm(args[0])
+	f, mode, err := ansibleForm(s, args[0])
 	if err != nil {
 		reply = ansibleReply{Failed: true, Message: err.Error()}
 	} else {
-		reply = mode.reply(carryOut(ctx, s, f, silent))
+		reply = mode.reply(carryOut(ctx, s, f))
 	}
-	if err := json.NewEncoder(s.out).Encode(reply); err != nil {
+	if err := json.NewEncoder(s.Out).Encode(reply); err != nil {
 		return exit.With(shared.ExitFailed, err)
 	}
 	if reply.Failed {
@@ -56,9 +60,9 @@ type ansibleMode struct {
 
 // ansibleForm reads the file of arguments; what begins with _ansible_ in it is
 // Ansible's own.
-func ansibleForm(path string) (form, ansibleMode, error) {
+func ansibleForm(s Surroundings, path string) (form, ansibleMode, error) {
 	var mode ansibleMode
-	data, err := readFile(path, shared.MaxRequestBytes, nil)
+	data, err := s.ReadFile(path, shared.MaxRequestBytes)
 	if err != nil {
 		return form{}, mode, err
 	}

@@ -1,4 +1,4 @@
-package main
+package dialect
 
 import (
 	"context"
@@ -14,9 +14,14 @@ import (
 	"sync"
 
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
 	"github.com/kes-respond/kes-respond/plugin/task"
 	"github.com/kes-respond/kes-respond/shared"
 )
+
+var _ = register(Dialect{
+	Platform: "splunk", Names: []string{"kes-respond-splunk"}, Takes: "--execute TASK", answer: asSplunk,
+})
 
 // splunkPayload is what Splunk writes to a custom alert action, save what nobody
 // here needs (docs.splunk.com, AdvancedDev/CustomAlertScript).
@@ -30,31 +35,43 @@ type splunkPayload struct {
 // asSplunk is a custom alert action of Splunk Enterprise: --execute and the task,
 // or "check" or "status", and the payload on standard input. What is said on
 // standard error stands in Splunk's own log, by its first word.
-func asSplunk(ctx context.Context, s surroundings, args []string) error {
+func asSplunk(ctx context.Context, s Surroundings, args []string) error {
 	if len(args) != 2 || args[0] != "--execute" {
-		return usage("as splunk takes --execute, as Splunk gives it, and the name of a task")
+		return exit.Usage("as splunk takes --execute, as Splunk gives it, and the name of a task")
 	}
-	reply := formReply{Exit: shared.ExitRefused}
-	payload, f, err := splunkForm(s.in, args[1])
+	payload, f, err := splunkForm(s, args[1])
 	if err != nil {
-		reply.Message = err.Error() + "; nothing was sent"
-	} else {
-		app := filepath.Join(filepath.Dir(s.executable), "..", "..")
-		if password, err := splunkPassword(ctx, s.getenv, app, payload.SessionKey); err != nil {
-			_, err = fmt.Fprintf(s.err, "WARN %s; the configuration has to say where the password is\n", printable(err.Error()))
-			if err != nil {
-				return exit.With(shared.ExitFailed, err)
-			}
-		} else if password != "" {
-			s.getenv = besides(s.getenv, "kscPassword", password)
-		}
-		if own := filepath.Join(app, "local", "kes-respond.yaml"); f.config == "" {
-			if _, err := os.Stat(own); err == nil {
-				f.config = own
-			}
-		}
-		reply = replied(carryOut(ctx, s, f, silent))
+		return splunkLogged(s.Err, notSent(err.Error()+"; nothing was sent"))
 	}
+	if err := f.splunkSettings(ctx, s, payload.SessionKey); err != nil {
+		return exit.With(shared.ExitFailed, err)
+	}
+	return splunkLogged(s.Err, replied(carryOut(ctx, s, f)))
+}
+
+// splunkSettings are what the app of Splunk has beside the program: the account's
+// password in Splunk's store, and a configuration file.
+func (f *form) splunkSettings(ctx context.Context, s Surroundings, session string) error {
+	app := filepath.Join(filepath.Dir(s.Executable), "..", "..")
+	password, err := splunkPassword(ctx, s, app, session)
+	if err != nil {
+		if _, err := fmt.Fprintf(s.Err, "WARN %s; the configuration has to say where the password is\n", printable.Text(err.Error())); err != nil {
+			return err
+		}
+	} else if password != "" {
+		f.getenv = besides(s.Getenv, "kscPassword", password)
+	}
+	if own := filepath.Join(app, "local", "kes-respond.yaml"); f.config == "" {
+		if _, err := os.Stat(own); err == nil {
+			f.config = own
+		}
+	}
+	return nil
+}
+
+// splunkLogged writes the reply as one line for Splunk's log, and gives the exit
+// code.
+func splunkLogged(log io.Writer, reply formReply) error {
 	line, err := json.Marshal(reply)
 	if err != nil {
 		return exit.With(shared.ExitFailed, err)
@@ -63,10 +80,10 @@ func asSplunk(ctx context.Context, s surroundings, args []string) error {
 	if reply.Exit != shared.ExitOK {
 		level = "ERROR"
 	}
-	if _, err := fmt.Fprintf(s.err, "%s %s\n", level, line); err != nil {
+	if _, err := fmt.Fprintf(log, "%s %s\n", level, line); err != nil {
 		return exit.With(shared.ExitFailed, err)
 	}
-	return exitOf(reply)
+	return reply.end()
 }
 
 // splunkToken is a token that Splunk had no value for.
@@ -76,10 +93,10 @@ var splunkToken = sync.OnceValue(func() *regexp.Regexp {
 
 // splunkForm reads the parameters of the action: of the task, or members of a
 // request. One that begins with @ is a field of the search's first result.
-func splunkForm(in io.Reader, word string) (splunkPayload, form, error) {
+func splunkForm(s Surroundings, word string) (splunkPayload, form, error) {
 	var p splunkPayload
 	f := form{kind: shared.TypeRespond, members: map[string]json.RawMessage{}}
-	data, err := document(in)
+	data, err := handedOver(s.In)
 	if err != nil {
 		return p, f, err
 	}
@@ -110,7 +127,7 @@ func splunkForm(in io.Reader, word string) (splunkPayload, form, error) {
 		case name == "config":
 			err = json.Unmarshal(raw, &f.config)
 		case isTask && name == t.LoadMember():
-			raw, err = splunkFile(t, p.Configuration[name])
+			raw, err = splunkFile(s, t, p.Configuration[name])
 			f.params[name] = raw
 		default:
 			err = f.take(t, name, raw)
@@ -123,12 +140,12 @@ func splunkForm(in io.Reader, word string) (splunkPayload, form, error) {
 }
 
 // splunkFile reads the file that the alert's author has named; an event names none.
-func splunkFile(t *task.Task, raw json.RawMessage) (json.RawMessage, error) {
+func splunkFile(s Surroundings, t *task.Task, raw json.RawMessage) (json.RawMessage, error) {
 	var path string
 	if err := json.Unmarshal(raw, &path); err != nil {
 		return nil, err
 	}
-	loaded, err := load(t, path)
+	loaded, err := s.Load(t, path)
 	return asText(loaded), err
 }
 
@@ -148,7 +165,7 @@ func (p splunkPayload) value(name string, raw json.RawMessage) (json.RawMessage,
 	}
 	value := p.Result[field]
 	if empty(value) {
-		return nil, fmt.Errorf("the search's result has no field %s", printable(field))
+		return nil, fmt.Errorf("the search's result has no field %s", printable.Text(field))
 	}
 	var one, several string
 	if json.Unmarshal(value, &one) == nil && json.Unmarshal(p.Result["__mv_"+field], &several) == nil && strings.Contains(several, "$;$") {
@@ -160,25 +177,12 @@ func (p splunkPayload) value(name string, raw json.RawMessage) (json.RawMessage,
 // splunkPassword is what Splunk's own store has, asked by the package's helper,
 // which Splunk's own Python runs; "" where it has none. The session's key goes to
 // its standard input, so that no list of processes shows it.
-func splunkPassword(ctx context.Context, getenv func(string) string, app, session string) (string, error) {
+func splunkPassword(ctx context.Context, s Surroundings, app, session string) (string, error) {
 	helper := filepath.Join(app, "bin", "kes_password.py")
-	home := getenv("SPLUNK_HOME")
+	home := s.Getenv("SPLUNK_HOME")
 	if _, err := os.Stat(helper); err != nil || home == "" || session == "" {
 		return "", nil // tried by hand
 	}
-	said, err := printedBy(ctx, []string{filepath.Join(home, "bin", "splunk"), "cmd", "python3", helper}, strings.NewReader(session+"\n"))
-	if err == nil && len(said) == 0 {
-		return "", nil
-	}
-	return passwordIn("Splunk's store", said, err)
-}
-
-// besides is an environment with one more variable.
-func besides(getenv func(string) string, name, value string) func(string) string {
-	return func(asked string) string {
-		if asked == name {
-			return value
-		}
-		return getenv(asked)
-	}
+	asked := []string{filepath.Join(home, "bin", "splunk"), "cmd", "python3", helper}
+	return s.Password(ctx, "Splunk's store", asked, strings.NewReader(session+"\n"))
 }

@@ -1,4 +1,4 @@
-package main
+package dialect
 
 import (
 	"encoding/json"

@@ -1,4 +1,4 @@
-package main
+package dialect
 
 import (
 	"bufio"
@@ -18,6 +18,10 @@ import (
 	"github.com/kes-respond/kes-respond/plugin/task"
 	"github.com/kes-respond/kes-respond/shared"
 )
+
+var _ = register(Dialect{
+	Platform: "wazuh", Names: []string{"kes-respond-wazuh"}, Takes: "< LINE", answer: asWazuh,
+})
 
 // wazuhOrder is the line that Wazuh writes to an active response, of 4.x and of
 // 5.x (wazuh/wazuh, docs/ref/modules/active-response).
@@ -45,34 +49,24 @@ const (
 
 // asWazuh is an active response: one line on standard input, which stays open.
 // What became of it goes to Wazuh's own log, active-responses.log.
-func asWazuh(ctx context.Context, s surroundings, _ []string) error {
-	in := bufio.NewReaderSize(s.in, wazuhLine)
+func asWazuh(ctx context.Context, s Surroundings, _ []string) error {
+	in := bufio.NewReaderSize(s.In, wazuhLine)
 	line, err := in.ReadSlice('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
-		return usage("as wazuh: the line on standard input cannot be read: %w", err)
+		return exit.Usage("as wazuh: the line on standard input cannot be read: %w", err)
 	}
 	line = append([]byte(nil), line...)
-	f, stateful, err := wazuhForm(line)
+	f, stateful, err := wazuhForm(s, line)
 	if errors.Is(err, errNothingToTakeBack) {
 		return nil
 	}
-	reply := formReply{Exit: shared.ExitRefused}
-	switch {
-	case err != nil:
-		reply.Message = err.Error() + "; nothing was sent"
-	case stateful && !wazuhContinues(ctx, in, s.out, f):
-		return nil
-	default:
-		reply = replied(carryOut(ctx, s, f, silent))
+	if err != nil {
+		return wazuhLogged(s, notSent(err.Error()+"; nothing was sent"))
 	}
-	return errors.Join(wazuhLogged(s, reply), exitOf(reply))
-}
-
-func exitOf(reply formReply) error {
-	if reply.Exit == shared.ExitOK {
+	if stateful && !wazuhContinues(ctx, in, s.Out, f) {
 		return nil
 	}
-	return exit.With(reply.Exit, nil)
+	return wazuhLogged(s, replied(carryOut(ctx, s, f)))
 }
 
 var errNothingToTakeBack = errors.New("this task leaves nothing that could be taken back")
@@ -80,7 +74,7 @@ var errNothingToTakeBack = errors.New("this task leaves nothing that could be ta
 // wazuhForm reads the order. Its extra arguments are the task's name and
 // NAME=VALUE; a VALUE that begins with @ is a path into the alert, as in
 // targetHost=@agent.name. delete and disable order what takes the task back.
-func wazuhForm(line []byte) (form, bool, error) {
+func wazuhForm(s Surroundings, line []byte) (form, bool, error) {
 	f := form{kind: shared.TypeRespond, members: map[string]json.RawMessage{}, params: map[string]json.RawMessage{}}
 	order, err := wazuhOrderIn(line)
 	if err != nil {
@@ -124,7 +118,7 @@ func wazuhForm(line []byte) (form, bool, error) {
 			continue
 		}
 		if name == t.LoadMember() {
-			loaded, err := load(t, value)
+			loaded, err := s.Load(t, value)
 			if err != nil {
 				return f, false, err
 			}
@@ -216,17 +210,17 @@ func wazuhContinues(ctx context.Context, in *bufio.Reader, out io.Writer, f form
 }
 
 // wazuhLogged adds a line to the log where Wazuh has one: two folders above the
-// program's.
-func wazuhLogged(s surroundings, reply formReply) error {
+// program's. It gives the exit code.
+func wazuhLogged(s Surroundings, reply formReply) error {
 	line, err := json.Marshal(reply)
 	if err != nil {
 		return exit.With(shared.ExitFailed, err)
 	}
 	text := time.Now().UTC().Format("2006/01/02 15:04:05") + " active-response/bin/kes-respond-wazuh: " + string(line) + "\n"
-	log := filepath.Join(filepath.Dir(s.executable), "..", "..", "logs", "active-responses.log")
+	log := filepath.Join(filepath.Dir(s.Executable), "..", "..", "logs", "active-responses.log")
 	to, err := os.OpenFile(log, os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil { // run elsewhere
-		_, err = io.WriteString(s.err, text)
+		_, err = io.WriteString(s.Err, text)
 	} else {
 		_, err = to.WriteString(text)
 		err = errors.Join(err, to.Close())
@@ -234,5 +228,5 @@ func wazuhLogged(s surroundings, reply formReply) error {
 	if err != nil {
 		return exit.With(shared.ExitFailed, err)
 	}
-	return nil
+	return reply.end()
 }
