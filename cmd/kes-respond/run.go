@@ -137,8 +137,8 @@ Windows (12.9+) to Kaspersky Security Center, and says truthfully what became of
 each: as one command, or as JSON lines for a SIEM or SOAR.
 
 Where KSC is and as whom to log in comes from the environment (kscHost, kscPort,
-kscCert, kscUser, kscPassword) or from a configuration file; README.md has all of
-it. No password is taken from a command line.
+kscCert, kscUser, kscPassword) or from a configuration file; CONFIGURATION.md has
+all of it. No password is taken from a command line.
 
 Exit codes: 0 stored by KSC, or planned; 1 failed; 3 policy; 4 stored, end not
 known; 5 it may have happened; 6 cancelled; 64 usage, 65 request refused; 69 KSC

@@ -12,16 +12,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestReadmeHasARowForEveryPlatform: also what is not run, which make
+// TestPlatformsHaveARowEach: also what is not run, which make
 // test-platforms prints from there.
-func TestReadmeHasARowForEveryPlatform(t *testing.T) {
+func TestPlatformsHaveARowEach(t *testing.T) {
 	out, err := exec.Command(filepath.Join(built, "kes-respond"), "manifest").Output()
 	require.NoError(t, err)
 	var platforms, rows []string
 	for line := range strings.Lines(string(out)) {
 		platforms = append(platforms, strings.Fields(line)[0])
 	}
-	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\| [^|]+ \\| [^|]+ \\| [^|]+ \\|$").FindAllStringSubmatch(read(t, root+"/README.md"), -1) {
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\| [^|]+ \\| [^|]+ \\| [^|]+ \\|$").FindAllStringSubmatch(read(t, root+"/manifest/PLATFORMS.md"), -1) {
 		rows = append(rows, row[1])
 	}
 	assert.Equal(t, platforms, slices.Sorted(slices.Values(rows)))
