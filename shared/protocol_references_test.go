@@ -2,7 +2,9 @@ package shared_test
 
 import (
 	"encoding/json"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -11,17 +13,35 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestReferencesOfTheSpecification: each section that is pointed to is there.
+// TestReferencesOfTheSpecification: each section that is pointed to is there, by
+// the specification itself and by all other documents.
 func TestReferencesOfTheSpecification(t *testing.T) {
-	readme, err := os.ReadFile("../README.md")
-	require.NoError(t, err)
 	heads := map[string]bool{}
 	for _, m := range regexp.MustCompile(`(?m)^#+ ([0-9]+(\.[0-9]+)?)\.? `).FindAllStringSubmatch(specification(t), -1) {
 		heads[m[1]] = true
 	}
-	text := specification(t) + strings.ReplaceAll(string(readme), "PROTOCOL ", "section ")
+	text, pages := specification(t), 0
+	read := func(path string) {
+		page, err := os.ReadFile(path)
+		require.NoError(t, err)
+		for _, m := range regexp.MustCompile("PROTOCOL [0-9.]*[0-9]|section [0-9.]*[0-9] of `shared/PROTOCOL").FindAllString(string(page), -1) {
+			text += strings.Replace(m, "PROTOCOL ", "section ", 1) + "\n"
+			pages++
+		}
+	}
+	for _, room := range []string{"cmd", "manifest", "plugin"} {
+		require.NoError(t, filepath.WalkDir(filepath.Join("..", room), func(path string, d fs.DirEntry, err error) error {
+			if err == nil && strings.HasSuffix(path, ".md") {
+				read(path)
+			}
+			return err
+		}))
+	}
+	read("../README.md")
+	read("../SECURITY.md")
+	assert.Greater(t, pages, 5)
 	found := regexp.MustCompile(`section ([0-9]+(?:\.[0-9]+)?)`).FindAllStringSubmatch(text, -1)
-	require.Greater(t, len(found), 5)
+	require.Greater(t, len(found), 5+pages)
 	for _, m := range found {
 		assert.True(t, heads[m[1]], "there is no section %s", m[1])
 	}

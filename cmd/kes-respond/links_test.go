@@ -20,7 +20,7 @@ import (
 var (
 	linked   = regexp.MustCompile(`\]\(([^()\s]+)\)|(?m)^\[[^\]]+\]: *(\S+)`)
 	ticked   = regexp.MustCompile("`[^`\n]*`")
-	headline   = regexp.MustCompile(`^#{1,6} +(.*?)(?: +#+)?$`)
+	headline = regexp.MustCompile(`^#{1,6} +(.*?)(?: +#+)?$`)
 	namedDoc = regexp.MustCompile(`[\w./-]*\b[A-Za-z_]+\.md\b`)
 )
 

@@ -64,6 +64,21 @@ func TestRelease(t *testing.T) {
 		assert.Contains(t, licences, "SIL OPEN FONT LICENSE Version 1.1", "fonts are linked, too")
 		assert.NotContains(t, licences, "GNU GENERAL PUBLIC LICENSE Version 2", "the choice that was not taken")
 	})
+	t.Run("documents", func(t *testing.T) {
+		var shipped []string
+		for _, p := range documented(t) {
+			if !strings.HasPrefix(p, "manifest/") || filepath.Dir(p) == "manifest" {
+				shipped = append(shipped, filepath.Base(p))
+				assert.FileExists(t, filepath.Join(unpacked, filepath.Base(p)))
+			}
+		}
+		require.NotEmpty(t, shipped)
+		assert.Empty(t, broken(t, unpacked, shipped), "links in the archive")
+		inside := command(t, first, "dpkg-deb", "-c", base+".deb")
+		for _, name := range shipped {
+			assert.Contains(t, inside, " ./usr/share/doc/kes-respond/"+name+"\n")
+		}
+	})
 	t.Run("rpm", func(t *testing.T) {
 		said := command(t, first, "rpm", "-qip", base+".rpm")
 		assert.Contains(t, said, "License     : Apache-2.0")

@@ -26,7 +26,9 @@ type kumaRule struct{ script, line string }
 func kumaRules(t *testing.T, pkg string) []kumaRule {
 	t.Helper()
 	var all []kumaRule
-	found := regexp.MustCompile("(?s)\\| Script name \\| `([^`]+)` \\|.*?```kuma\n(.*?)\n```").FindAllStringSubmatch(read(t, filepath.Join(pkg, "RULES.md")), -1)
+	page := read(t, filepath.Join(pkg, "RULES.md"))
+	found := regexp.MustCompile("(?s)\\| Script name \\| `([^`]+)` \\|.*?```kuma\n(.*?)\n```").FindAllStringSubmatch(page, -1)
+	require.Len(t, found, strings.Count(page, "```kuma\n"), "a line that is no rule's")
 	for _, m := range found {
 		all = append(all, kumaRule{m[1], m[2]})
 	}

@@ -84,12 +84,12 @@ func (s *site) typescript(t *testing.T, how served, answer any, calls ...mcpCall
 	return all
 }
 
-// block is the first block of a kind in the package's page.
+// block is the nth block of a kind in the package's page.
 func (s *site) block(t *testing.T, kind string, n int) string {
 	t.Helper()
-	all := regexp.MustCompile("(?s)```"+kind+"\n(.*?)```").FindAllStringSubmatch(read(t, filepath.Join(s.pkg, "README.md")), -1)
+	all := regexp.MustCompile("(?ms)^( *)```"+kind+"\n(.*?)^ *```$").FindAllStringSubmatch(read(t, filepath.Join(s.pkg, "README.md")), -1)
 	require.Greater(t, len(all), n)
-	return all[n][1]
+	return strings.TrimPrefix(strings.ReplaceAll("\n"+all[n][2], "\n"+all[n][1], "\n"), "\n")
 }
 
 // modelsClient follows the package's page: its configuration of kes-respond and of
@@ -222,7 +222,16 @@ func TestMCPBundle(t *testing.T) {
 	for _, name := range []string{"package.json", "package-lock.json", "node_modules/x/index.js", "password", ".git/config"} {
 		write(t, filepath.Join(s.pkg, name), "{}")
 	}
-	tool(need(t, "node", "nodejs"), filepath.Join(s.pkg, "pack.mjs"), mcpb)
+	node := need(t, "node", "nodejs")
+	lines := strings.Split(strings.TrimSpace(s.block(t, "sh", 0)), "\n")
+	require.Len(t, lines, 2, "to install the tool and to pack")
+	version := struct{ Version string }{}
+	require.NoError(t, json.Unmarshal([]byte(read(t, filepath.Join(npm(t), "@anthropic-ai", "mcpb", "package.json"))), &version))
+	assert.Equal(t, "npm install @anthropic-ai/mcpb@"+version.Version, lines[0], "another one than is tested")
+	pack, _, _ := strings.Cut(lines[1], " #")
+	words := strings.Fields(strings.NewReplacer("pack.mjs", filepath.Join(s.pkg, "pack.mjs"), "node_modules/.bin/mcpb", mcpb).Replace(pack))
+	require.Equal(t, "node", words[0])
+	tool(node, words[1:]...)
 	bundle := read(t, filepath.Join(s.dir, "kes-respond.mcpb"))
 	sum := sha256.Sum256([]byte(bundle))
 	entry := filepath.Join(s.dir, "server.json")

@@ -44,7 +44,11 @@ func (s *site) splunkHome(t *testing.T) {
 		stubs, "$(cat "+filepath.Join(s.dir, "stored")+")", need(t, "/usr/bin/python3", "python3")))
 	require.NoError(t, os.Chmod(splunk, 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(s.dir, "stored"), []byte(password), 0o600))
-	write(t, filepath.Join(s.pkg, "local", "kes-respond.yaml"), fmt.Sprintf("kscHost: %s\nkscPort: %s\nkscUser: edr-operator\nkscCert: %s\n%s", s.host, s.port, s.cert, s.policy))
+	shown := s.block(t, "yaml", 0) // the page's own, with the places of this site
+	config := strings.NewReplacer("ksc.example", s.host, `"SHA-256 of the server's certificate, or a file"`, s.cert,
+		"/opt/splunk/var/lib/kes-respond", filepath.Join(s.state, "ledger")).Replace(shown)
+	require.NotEqual(t, shown, config)
+	write(t, filepath.Join(s.pkg, "local", "kes-respond.yaml"), config+"kscPort: "+s.port+"\n"+s.policy)
 }
 
 // splunk plays the part of Splunk: the parameters of the action, over those of

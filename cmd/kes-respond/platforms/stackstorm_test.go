@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 )
 
 // draft3 holds files against an official schema of StackStorm's, which only a
@@ -107,12 +108,46 @@ func (s *site) configured(t *testing.T) {
 		s.host, s.port, s.cert, cat, filepath.Join(dir, "secret"), s.policy))
 }
 
+// stackStormPage follows the package's page: check runs with the configuration
+// that it shows, whose helper is a stand-in here, and its workflow asks an action
+// that is there.
+func (s *site) stackStormPage(t *testing.T, actions map[string]map[string]any) {
+	t.Helper()
+	secret, helper := filepath.Join(s.dir, "config", "secret"), filepath.Join(s.dir, "st2")
+	write(t, helper, "#!/bin/sh\n[ \"$*\" = 'key get ksc_password --decrypt --attr value' ] && exec cat "+secret+"\n")
+	require.NoError(t, os.Chmod(helper, 0o700))
+	config := strings.NewReplacer("ksc.example", s.host, "/etc/kes-respond/ksc.pem", s.cert, "/usr/bin/st2", helper).Replace(s.block(t, "yaml", 0))
+	require.Contains(t, config, helper)
+	file := filepath.Join(s.dir, "page.yaml")
+	write(t, file, config+"kscPort: "+s.port+"\n")
+	cmd := exec.Command(filepath.Join(built, "kes-respond"), "check", "--config", file)
+	cmd.Env = s.environment()
+	assert.Contains(t, run(t, cmd).out, `"passed":true`)
+
+	var workflow map[string]struct {
+		Action string
+		Retry  struct{ Count, Delay int }
+	}
+	require.NoError(t, yaml.Unmarshal([]byte(s.block(t, "yaml", 1)), &workflow))
+	require.Len(t, workflow, 1)
+	for _, step := range workflow {
+		name, given, _ := strings.Cut(step.Action, " ")
+		word, ours := strings.CutPrefix(name, "kes_respond.")
+		require.True(t, ours, name)
+		param, _, _ := strings.Cut(given, "=")
+		require.Contains(t, actions, word)
+		assert.Contains(t, actions[word]["parameters"], param)
+		assert.Positive(t, step.Retry.Count*step.Retry.Delay)
+	}
+}
+
 func TestStackStormRunsEveryAction(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "stackstorm")
 	s.configured(t)
 	actions := s.actions(t)
 	require.Len(t, actions, 9+2)
+	s.stackStormPage(t, actions)
 	looked := s.watched(t)
 	reply, _ := s.stackStorm(t, actions["check"], nil)
 	assert.Equal(t, float64(0), reply["exit"], "%v", reply)
