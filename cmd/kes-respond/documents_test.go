@@ -104,13 +104,12 @@ func parted(t *testing.T, page string) (blocks []block, prose []string) {
 		case fence != "":
 			last := &blocks[len(blocks)-1]
 			last.text += strings.TrimPrefix(line, indent) + "\n"
-			continue
+			line = ""
 		}
-		if fence == "" && m == nil {
-			prose = append(prose, line)
-		} else {
-			prose = append(prose, "")
+		if m != nil {
+			line = ""
 		}
+		prose = append(prose, line) // a line stands for each, so that they can be counted
 	}
 	require.Empty(t, fence, "a block without an end")
 	return blocks, prose
