@@ -27,15 +27,30 @@ type ansible struct {
 // tests, and gives the folder of collections.
 var installed = sync.OnceValues(func() (string, error) {
 	pkg, collections := filepath.Join(built, "ansible"), filepath.Join(built, "collections")
-	for _, args := range [][]string{
-		{filepath.Join(built, "kes-respond"), "manifest", "ansible", "--out", pkg},
-		{"ansible-galaxy", "collection", "build", "--output-path", built, pkg},
-		{"ansible-galaxy", "collection", "install", "--offline", "-p", collections, filepath.Join(built, "kes_respond-edr-1.0.0.tar.gz")},
-	} {
+	do := func(dir string, args ...string) error {
 		cmd := exec.Command(args[0], args[1:]...)
-		cmd.Env = ansibleEnvironment(built, collections)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return "", fmt.Errorf("%v: %w: %s", args, err, out)
+		cmd.Dir, cmd.Env = dir, ansibleEnvironment(built, collections)
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			err = fmt.Errorf("%v: %w: %s", args, err, out)
+		}
+		return err
+	}
+	if err := do("", filepath.Join(built, "kes-respond"), "manifest", "ansible", "--out", pkg); err != nil {
+		return "", err
+	}
+	page, err := os.ReadFile(filepath.Join(pkg, "README.md"))
+	if err != nil {
+		return "", err
+	}
+	lines := regexp.MustCompile(`(?m)^ {4}(ansible-.*)$`).FindAllSubmatch(page, -1)
+	if len(lines) != 3 {
+		return "", fmt.Errorf("the page has %d lines to type, and not build, install, doc", len(lines))
+	}
+	ours := strings.NewReplacer("/tmp", built, "collection install", "collection install --offline -p "+collections)
+	for _, line := range lines {
+		if err := do(pkg, strings.Fields(ours.Replace(string(line[1])))...); err != nil {
+			return "", err
 		}
 	}
 	return collections, nil

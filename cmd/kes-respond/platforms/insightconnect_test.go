@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -143,6 +144,19 @@ func TestInsightConnectSamplesAreReadyToRun(t *testing.T) {
 		body, _ := s.insightSays(t, "run", text(t, document))
 		assert.Equal(t, "planned", body["output"].(map[string]any)["outcome"], "%s: %v", task, body)
 	}
+	byHand := s.indented(t, "./kes-respond-insightconnect")
+	require.Len(t, byHand, 4, "info, sample, run, test")
+	for i, line := range byHand {
+		if i == 2 {
+			document := jsonFile(t, filepath.Join(s.pkg, "start.json"))
+			document["body"].(map[string]any)["connection"] = s.connection()
+			write(t, filepath.Join(s.pkg, "start.json"), text(t, document))
+		}
+		cmd := exec.Command("sh", "-euc", line)
+		cmd.Dir, cmd.Env = s.pkg, s.environment()
+		a := run(t, cmd)
+		assert.Equal(t, 0, a.code, "%s: %s%s", line, a.out, a.stderr)
+	}
 	assert.Empty(t, s.incidents(t))
 	for _, args := range [][]string{{}, {"sample"}, {"sample", "makeCoffee"}, {"http"}, {"run", "more"}} {
 		assert.Equal(t, 64, run(t, exec.Command(program, args...)).code, "%v", args)
@@ -199,4 +213,23 @@ func TestInsightConnectHearsWhatIsWrong(t *testing.T) {
 	second, _ := s.insight(t, "run", "isolateHost", nil, merge(host("PC-12"), "idempotencyKey", "k"))
 	assert.Equal(t, first["output"].(map[string]any)["id"], second["output"].(map[string]any)["result"].(map[string]any)["duplicateOf"])
 	assert.Len(t, s.incidents(t), 1)
+}
+
+// indented are the lines of the package's page that stand in blocks by their
+// indentation and begin with a word.
+func (s *site) indented(t *testing.T, word string) []string {
+	t.Helper()
+	var all []string
+	for _, m := range regexp.MustCompile(`(?m)^ {4,}(`+regexp.QuoteMeta(word)+`.*)$`).FindAllStringSubmatch(read(t, filepath.Join(s.pkg, "README.md")), -1) {
+		all = append(all, m[1])
+	}
+	require.NotEmpty(t, all, "no line with %s", word)
+	return all
+}
+
+func jsonFile(t *testing.T, path string) map[string]any {
+	t.Helper()
+	var v map[string]any
+	require.NoError(t, json.Unmarshal([]byte(read(t, path)), &v))
+	return v
 }

@@ -41,7 +41,10 @@ func kumaPlace(t *testing.T, s *site, owner string) string {
 	t.Helper()
 	scripts := filepath.Join(s.dir, "scripts")
 	require.NoError(t, os.Mkdir(scripts, 0o755))
-	cmd := exec.Command("sh", filepath.Join(s.pkg, "install.sh"), scripts)
+	line := strings.Replace(s.indented(t, "./install.sh ")[0], "/opt/kaspersky/kuma/correlator/CORRELATOR-ID/scripts", scripts, 1)
+	require.Contains(t, line, scripts)
+	cmd := exec.Command("sh", "-euc", line)
+	cmd.Dir = s.pkg
 	cmd.Env = append(s.environment(), "KUMA_USER="+owner, "LEDGER_DIR="+filepath.Join(s.dir, "record"))
 	a := run(t, cmd)
 	require.Equal(t, 0, a.code, a.stderr)

@@ -108,6 +108,17 @@ func TestSplunkAppIsComplete(t *testing.T) {
 			}
 		}
 	}
+	lines := s.indented(t, "| makeresults | sendalert ")
+	require.Len(t, lines, len(samples(t)), "an example of each task")
+	for _, line := range lines {
+		words := strings.Fields(strings.TrimPrefix(line, "| makeresults | sendalert "))
+		require.Contains(t, actions, words[0])
+		for _, word := range words[1:] {
+			key, value, _ := strings.Cut(word, "=")
+			assert.Contains(t, spec[words[0]], key, line)
+			assert.Regexp(t, `^".+"$`, value, line)
+		}
+	}
 	for task, sample := range samples(t) {
 		page := read(t, filepath.Join(s.pkg, "default/data/ui/alerts", "kes_"+task+".html"))
 		assert.NoError(t, xml.Unmarshal([]byte(page), new(any)), "%s is a form", task)

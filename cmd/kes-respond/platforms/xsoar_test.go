@@ -2,10 +2,12 @@ package platforms
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"unicode"
@@ -50,9 +52,13 @@ func TestXSOARIntegrationKeepsTheOfficialSchema(t *testing.T) {
 	y := yamlAsJSON(t, file)
 	script := y["script"].(map[string]any)
 	seen := map[string]bool{}
+	takes := map[string]bool{} // "command argument"
 	for _, c := range script["commands"].([]any) {
 		command := c.(map[string]any)
 		seen[command["name"].(string)] = true
+		for _, a := range command["arguments"].([]any) {
+			takes[fmt.Sprint(command["name"], " ", a.(map[string]any)["name"])] = true
+		}
 		for _, o := range command["outputs"].([]any) {
 			path := o.(map[string]any)["contextPath"].(string)
 			assert.LessOrEqual(t, strings.Count(path, "."), 4, "BA127")
@@ -60,6 +66,14 @@ func TestXSOARIntegrationKeepsTheOfficialSchema(t *testing.T) {
 	}
 	for task := range samples(t) {
 		assert.True(t, seen["kes-"+dashed(task, "-")], task)
+	}
+	lines := s.indented(t, "!kes-")
+	require.Len(t, lines, len(samples(t)), "an example of each task")
+	for _, line := range lines {
+		command, rest, _ := strings.Cut(line[1:], " ")
+		for _, m := range regexp.MustCompile("(\\w+)=(?:`[^`]*`|\\S+)").FindAllStringSubmatch(rest, -1) {
+			assert.True(t, takes[command+" "+m[1]], "%s has no argument %s", command, m[1])
+		}
 	}
 	assert.Regexp(t, `^demisto/[^:]+:\d`, script["dockerimage"], "DO100, DO101")
 	for _, c := range y["configuration"].([]any) {
