@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/dialect"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -35,14 +36,14 @@ way. Platforms start it by a name of the program's own, as the packages of
 		DisableFlagParsing: true, ValidArgs: names,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usage("as: which platform? One of %s", strings.Join(names, ", "))
+				return exit.Usage("as: which platform? One of %s", strings.Join(names, ", "))
 			}
 			if slices.Contains([]string{"--help", "-h"}, args[0]) {
 				return c.Help()
 			}
 			i := slices.Index(names, args[0])
 			if i < 0 {
-				return usage("as: %q is none of %s", args[0], strings.Join(names, ", "))
+				return exit.Usage("as: %q is none of %s", args[0], strings.Join(names, ", "))
 			}
 			return all[i].Answer(c.Context(), s.dialect(), args[1:])
 		},

@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/plugin/guard"
 	"github.com/kes-respond/kes-respond/shared"
@@ -55,7 +57,7 @@ func (f bulkFlags) alone() error {
 		flag *once
 	}{{"batch", f.batch}, {"concurrency", f.concurrency}, {"outstanding", f.outstanding}, {"yes", f.yes}} {
 		if o.flag.set {
-			return usage("--%s needs --targets", o.name)
+			return exit.Usage("--%s needs --targets", o.name)
 		}
 	}
 	return nil
@@ -65,13 +67,13 @@ func (f bulkFlags) alone() error {
 func (f *taskFlags) fits() error {
 	switch b := f.bulk; {
 	case f.targetHost.set:
-		return usage("%s: --targets and --targetHost exclude each other", f.task.Name)
+		return exit.Usage("%s: --targets and --targetHost exclude each other", f.task.Name)
 	case b.targets.value == "":
-		return usage("%s: --targets names no file", f.task.Name)
+		return exit.Usage("%s: --targets names no file", f.task.Name)
 	case f.texts["idempotencyKey"].set:
-		return usage("%s: one --idempotencyKey cannot stand for many requests; --batch names them all", f.task.Name)
-	case b.batch.set && (b.batch.value == "" || len(b.batch.value) > longestBatch || printable(b.batch.value) != b.batch.value):
-		return usage("%s: --batch must have 1 to %d bytes, and no control characters", f.task.Name, longestBatch)
+		return exit.Usage("%s: one --idempotencyKey cannot stand for many requests; --batch names them all", f.task.Name)
+	case b.batch.set && (b.batch.value == "" || len(b.batch.value) > longestBatch || printable.Text(b.batch.value) != b.batch.value):
+		return exit.Usage("%s: --batch must have 1 to %d bytes, and no control characters", f.task.Name, longestBatch)
 	}
 	return nil
 }
@@ -90,7 +92,7 @@ func (f *taskFlags) template() (shared.Request, error) {
 	for _, v := range refusal.Violations {
 		texts = append(texts, (&output{flags: true}).place(v.Pointer)+" "+v.Message)
 	}
-	return r, &exitError{shared.ExitRefused, fmt.Errorf("%s: %s; nothing was sent", f.task.Name, cmp.Or(strings.Join(texts, "; "), refusal.Message))}
+	return r, exit.With(shared.ExitRefused, fmt.Errorf("%s: %s; nothing was sent", f.task.Name, cmp.Or(strings.Join(texts, "; "), refusal.Message)))
 }
 
 // errEndedBefore ends a bulk of which nothing was begun.
@@ -113,30 +115,30 @@ func (f *taskFlags) runBulk(ctx context.Context, s surroundings) error {
 	}
 	switch {
 	case errors.Is(err, errEndedBefore):
-		return &exitError{shared.ExitCancelled, err}
+		return exit.With(shared.ExitCancelled, err)
 	case err != nil:
-		return usage("--targets: %w", err)
+		return exit.Usage("--targets: %w", err)
 	}
 	sh, err := parseTargets(name, data)
 	if err != nil {
-		return &exitError{shared.ExitRefused, fmt.Errorf("%w; nothing was sent", err)}
+		return exit.With(shared.ExitRefused, fmt.Errorf("%w; nothing was sent", err))
 	}
 	all, notes, err := f.targets(sh)
 	if wrong, is := err.(*flaws); is { //nolint:errorlint // it is made right there
-		return &exitError{shared.ExitRefused, wrong}
+		return exit.With(shared.ExitRefused, wrong)
 	} else if err != nil {
 		return err
 	}
 	first, more := notes.listed()
 	for _, note := range first {
-		fmt.Fprintf(s.err, "kes-respond: %s\n", printable(note))
+		fmt.Fprintf(s.err, "kes-respond: %s\n", printable.Text(note))
 	}
 	if more > 0 {
 		fmt.Fprintf(s.err, "kes-respond: and %d more lines that say what others say\n", more)
 	}
 	b := &bulk{flags: f, s: s, template: template, all: all}
 	if b.asks() && f.bulk.yes.value != "true" && !s.answers(f.bulk.targets.value) {
-		return usage("%s: %s would be changed, and nobody is there to be asked: say --yes true, or try it with --dryRun true", f.task.Name, hosts(len(hostsOf(all))))
+		return exit.Usage("%s: %s would be changed, and nobody is there to be asked: say --yes true, or try it with --dryRun true", f.task.Name, hosts(len(hostsOf(all))))
 	}
 	return withPlugin(ctx, s, f.common, func(p *plugin.Plugin, _ settings) error {
 		b.plugin = p

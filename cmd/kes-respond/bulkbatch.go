@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
 	"github.com/kes-respond/kes-respond/plugin/journal"
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -149,13 +151,13 @@ func (b *bulk) fresh() error {
 	between := fmt.Sprintf("between %s and %s", from.UTC().Format(time.RFC3339), to.UTC().Format(time.RFC3339))
 	name := time.Now().UTC().Format("2006-01-02")
 	if left == 0 {
-		return &exitError{shared.ExitRefused, fmt.Errorf("the same was asked for all %d targets %s; nothing was sent.\n"+
+		return exit.With(shared.ExitRefused, fmt.Errorf("the same was asked for all %d targets %s; nothing was sent.\n"+
 			"  To send it once more, give this batch a name of its own: --batch NAME, such as --batch %s\n"+
-			"  To hear what became of the earlier one: --batch %s", len(b.all), between, name, b.batch)}
+			"  To hear what became of the earlier one: --batch %s", len(b.all), between, name, b.batch))
 	}
-	return &exitError{shared.ExitRefused, fmt.Errorf("%d of the %d targets were sent %s, which is long ago; nothing was sent now.\n"+
+	return exit.With(shared.ExitRefused, fmt.Errorf("%d of the %d targets were sent %s, which is long ago; nothing was sent now.\n"+
 		"  To go on with that, and not to send those again: --batch %s\n"+
-		"  To send all of it once more, give this batch a name of its own: --batch NAME, such as --batch %s", sent, len(b.all), between, b.batch, name)}
+		"  To send all of it once more, give this batch a name of its own: --batch NAME, such as --batch %s", sent, len(b.all), between, b.batch, name))
 }
 
 // firstNamed is how many hosts a person is shown before the rest is a number.
@@ -172,7 +174,7 @@ func (b *bulk) confirm(ctx context.Context) error {
 		return err
 	}
 	if !sure {
-		return &exitError{shared.ExitCancelled, errors.New("not confirmed: nothing was sent")}
+		return exit.With(shared.ExitCancelled, errors.New("not confirmed: nothing was sent"))
 	}
 	return nil
 }
@@ -190,7 +192,7 @@ func (b *bulk) question(all []target) string {
 	}
 	fmt.Fprintf(&q, ":\n  %s\n", firstOf(names))
 	if before := len(b.all) - len(all); before > 0 {
-		fmt.Fprintf(&q, "  %s sent before in batch %s and not sent again\n", counted(before, "other target"), printable(b.batch))
+		fmt.Fprintf(&q, "  %s sent before in batch %s and not sent again\n", counted(before, "other target"), printable.Text(b.batch))
 	}
 	if most := b.most(); most > 0 && len(all) > most {
 		fmt.Fprintf(&q, "  KSC keeps 100 console tasks: %d at a time, the others wait for those to finish\n", most)
@@ -226,7 +228,7 @@ func hostsOf(all []target) (names []string) {
 func firstOf(names []string) string {
 	var first []string
 	for _, name := range names[:min(firstNamed, len(names))] {
-		first = append(first, short(printable(name)))
+		first = append(first, short(printable.Text(name)))
 	}
 	text := strings.Join(first, ", ")
 	if more := len(names) - len(first); more > 0 {
@@ -249,13 +251,13 @@ func shownParams(all []target) string {
 	case len(p.sent) > 200:
 		return ""
 	}
-	return printable(string(p.sent))
+	return printable.Text(string(p.sent))
 }
 
 func jsonLine(members map[string]any) ([]byte, error) {
 	line, err := json.Marshal(members)
 	if err != nil {
-		return nil, usage("%w", err)
+		return nil, exit.Usage("%w", err)
 	}
 	return line, nil
 }

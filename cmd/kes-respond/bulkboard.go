@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
 	"github.com/kes-respond/kes-respond/shared"
 )
 
@@ -72,7 +73,7 @@ func (e *eventBoard) close() {}
 // sayWait says what is waited for when that begins.
 func sayWait(w io.Writer, waited *string, why string) {
 	if *waited == "" && why != "" {
-		fmt.Fprintf(w, "kes-respond: %s\n", printable(why))
+		fmt.Fprintf(w, "kes-respond: %s\n", printable.Text(why))
 	}
 	*waited = why
 }
@@ -99,7 +100,7 @@ func (l *lineBoard) heard(i int, e shared.Event) {
 		l.write(targetText(*r, l.paint))
 	case r == nil && l.verbose:
 		for text := range strings.Lines((&output{}).text(e)) {
-			l.write(printable(l.bulk.all[i].host) + ": " + text)
+			l.write(printable.Text(l.bulk.all[i].host) + ": " + text)
 		}
 	}
 }

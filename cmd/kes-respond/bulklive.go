@@ -9,6 +9,7 @@ import (
 
 	"github.com/mattn/go-runewidth"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
 	"github.com/kes-respond/kes-respond/shared"
 )
 
@@ -72,7 +73,7 @@ func (l *liveBoard) waits(why string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.waited == "" && why != "" {
-		l.keep(l.live.print(printable(why) + "\n"))
+		l.keep(l.live.print(printable.Text(why) + "\n"))
 	}
 	l.waited = why
 	l.redraw()
@@ -82,7 +83,7 @@ func (l *liveBoard) waits(why string) {
 func (l *liveBoard) redraw() {
 	var rows []string
 	for _, i := range l.running[:min(len(l.running), runningShown)] {
-		rows = append(rows, "  "+printable(l.bulk.all[i].host+": "+l.stands[i]))
+		rows = append(rows, "  "+printable.Text(l.bulk.all[i].host+": "+l.stands[i]))
 	}
 	back := fmt.Sprintf("%d running", len(l.running))
 	if l.badly > 0 {

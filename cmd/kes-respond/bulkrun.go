@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/plugin/guard"
 	"github.com/kes-respond/kes-respond/shared"
@@ -48,7 +49,7 @@ type board interface {
 func (b *bulk) carryOut(ctx context.Context) error {
 	if !b.template.DryRun {
 		if err := b.named(ctx); ctx.Err() != nil {
-			return &exitError{shared.ExitCancelled, errEndedBefore}
+			return exit.With(shared.ExitCancelled, errEndedBefore)
 		} else if err != nil {
 			return err
 		}

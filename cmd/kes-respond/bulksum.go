@@ -8,6 +8,8 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
 	"github.com/kes-respond/kes-respond/shared"
 )
 
@@ -50,7 +52,7 @@ func (t *tally) add(i int, r shared.Result) {
 	}
 	t.ways[w].many++
 	if len(t.ways[w].hosts) < firstNamed {
-		t.ways[w].hosts = append(t.ways[w].hosts, short(printable(r.TargetHost)))
+		t.ways[w].hosts = append(t.ways[w].hosts, short(printable.Text(r.TargetHost)))
 	}
 	if r.DuplicateOf != "" {
 		t.answered++
@@ -126,7 +128,7 @@ func (b *bulk) end(ctx context.Context) error {
 		return b.notHeard(code, err)
 	}
 	if code != shared.ExitOK {
-		return &exitError{code: code}
+		return exit.With(code, nil)
 	}
 	return nil
 }
@@ -141,7 +143,7 @@ func (b *bulk) notHeard(code int, why error) error {
 	case code == shared.ExitOK || code == shared.ExitCancelled:
 		code = shared.ExitFailed
 	}
-	return &exitError{code, fmt.Errorf("%s: %w", what, why)}
+	return exit.With(code, fmt.Errorf("%s: %w", what, why))
 }
 
 // sayUnsent names what was not sent, and how to send it.
@@ -150,12 +152,12 @@ func (b *bulk) sayUnsent(ctx context.Context) {
 	case ctx.Err() != nil:
 		fmt.Fprintln(b.s.err, "kes-respond: ended from outside: nothing more was begun, and what was being sent was sent to its end")
 	case cause != nil:
-		fmt.Fprintf(b.s.err, "kes-respond: stopped, for the others would fare no better: %s\n", printable(cause.Error()))
+		fmt.Fprintf(b.s.err, "kes-respond: stopped, for the others would fare no better: %s\n", printable.Text(cause.Error()))
 	}
 	slices.Sort(b.sum.unsent)
 	fmt.Fprintf(b.s.err, "kes-respond: %s not sent:\n", counted(len(b.sum.unsent), "target"))
 	for _, i := range b.sum.unsent[:min(shared.MaxListed, len(b.sum.unsent))] {
-		fmt.Fprintf(b.s.err, "  line %d: %s\n", b.all[i].line, short(printable(b.all[i].host)))
+		fmt.Fprintf(b.s.err, "  line %d: %s\n", b.all[i].line, short(printable.Text(b.all[i].host)))
 	}
 	if more := len(b.sum.unsent) - shared.MaxListed; more > 0 {
 		fmt.Fprintf(b.s.err, "  and %d more\n", more)

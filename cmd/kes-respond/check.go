@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -56,7 +57,7 @@ func checkedText(b *strings.Builder, c shared.Checked) {
 		if s.State == shared.StepWarning {
 			warnings++
 		}
-		fmt.Fprintf(b, "%-8s %-12s %s\n", printable(s.State), printable(s.Name), printable(s.Message))
+		fmt.Fprintf(b, "%-8s %-12s %s\n", printable.Text(s.State), printable.Text(s.Name), printable.Text(s.Message))
 		if shown := c.Certificate; s.Name == "certificate" && shown != nil {
 			line(b, "         subject", shown.Subject+", issued by "+shown.Issuer+", valid until "+shown.NotAfter.Format(time.DateOnly))
 			line(b, "         SHA-256", shown.SHA256)

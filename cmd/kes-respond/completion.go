@@ -30,7 +30,7 @@ for bash needs the package bash-completion.`,
 		ValidArgs: []cobra.Completion{"bash", "zsh", "fish", "powershell"},
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) != 1 || scripts[args[0]] == nil {
-				return usage("completion takes the name of one shell: bash, zsh, fish or powershell")
+				return exit.Usage("completion takes the name of one shell: bash, zsh, fish or powershell")
 			}
 			if err := scripts[args[0]](c.Root(), s.out); err != nil {
 				return exit.With(shared.ExitFailed, err)

@@ -69,7 +69,7 @@ func errorOf(args []string) (module string, code int, err error) {
 		case notNumber != nil && i == 0 && isModule(word):
 			module = word
 		default:
-			return "", 0, usage("errors takes a module and a code of KSC's, such as KLSTD 1184: %q is one word too many, or neither", word)
+			return "", 0, exit.Usage("errors takes a module and a code of KSC's, such as KLSTD 1184: %q is one word too many, or neither", word)
 		}
 	}
 	return module, code, nil

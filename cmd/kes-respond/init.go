@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/plugin/ksc"
 	"github.com/kes-respond/kes-respond/shared"
@@ -93,32 +94,32 @@ func (i *foundation) place(context.Context) error {
 		i.path = "/etc/kes-respond/config.yaml"
 	}
 	if i.path == "" {
-		return usage("init: --config says which file to write; programs find it by KES_RESPOND_CONFIG or --config")
+		return exit.Usage("init: --config says which file to write; programs find it by KES_RESPOND_CONFIG or --config")
 	}
 	full, err := filepath.Abs(i.path)
 	if err != nil {
-		return usage("init: %w", err)
+		return exit.Usage("init: %w", err)
 	}
 	i.path, i.beside = full, filepath.Join(filepath.Dir(full), "password")
 	if _, err := i.server.environment(i.s.getenv); err != nil {
-		return usage("%w", err)
+		return exit.Usage("%w", err)
 	}
 	if i.server.PasswordFile != "" {
 		if i.server.PasswordFile, err = filepath.Abs(i.server.PasswordFile); err != nil {
-			return usage("init: %w", err)
+			return exit.Usage("init: %w", err)
 		}
 		i.beside = ""
 	}
 	if i.path == i.beside {
-		return usage("init: %s is where the password goes; give the configuration another name", i.path)
+		return exit.Usage("init: %s is where the password goes; give the configuration another name", i.path)
 	}
 	for _, path := range []string{i.path, i.beside} {
 		switch info, err := os.Lstat(path); {
 		case path == "" || err != nil:
 		case !info.Mode().IsRegular(): // a folder, or a link to what is not ours
-			return usage("init: %s is no file and is left as it is; name another file to write", path)
+			return exit.Usage("init: %s is no file and is left as it is; name another file to write", path)
 		case i.flags.force.value != "true":
-			return usage("init: %s is there already; --force true replaces it", path)
+			return exit.Usage("init: %s is there already; --force true replaces it", path)
 		}
 	}
 	return nil
@@ -134,12 +135,12 @@ func (i *foundation) wanted(ctx context.Context, flag *once, name, known, sugges
 	}
 	if known == "" {
 		if i.ask == nil {
-			return "", usage("init: --%s is required where nobody can be asked", name)
+			return "", exit.Usage("init: --%s is required where nobody can be asked", name)
 		}
 		return i.ask.line(ctx, question, suggested, check)
 	}
 	if err := check(known); err != nil {
-		return "", usage("init: --%s: %w", name, err)
+		return "", exit.Usage("init: --%s: %w", name, err)
 	}
 	return known, nil
 }
@@ -179,7 +180,7 @@ func (i *foundation) account(ctx context.Context) (err error) {
 	}
 	if i.server.password == nil && i.server.PasswordFile == "" {
 		if i.ask == nil {
-			return usage("init: no password: set kscPassword in the environment, or kscPasswordFile to a file that only its owner can read")
+			return exit.Usage("init: no password: set kscPassword in the environment, or kscPasswordFile to a file that only its owner can read")
 		}
 		password, err := i.ask.secret(ctx, "Password (it is not shown)")
 		if err == nil {
@@ -198,14 +199,14 @@ func (i *foundation) account(ctx context.Context) (err error) {
 func (i *foundation) check(ctx context.Context) error {
 	config, err := i.server.client(i.s, defaultServer)
 	if err != nil {
-		return usage("%w", err)
+		return exit.Usage("%w", err)
 	}
 	p, err := plugin.New(ctx, plugin.Config{
 		Version: version, Servers: map[string]ksc.Config{defaultServer: config}, Default: defaultServer, Area: i.area, CheckAnew: true,
 		Ledger: ledgerFile{}.ledger(i.s).open,
 	})
 	if err != nil {
-		return usage("%w", err)
+		return exit.Usage("%w", err)
 	}
 	bound, cancel := context.WithTimeout(ctx, shared.DefaultSubmitTimeout)
 	defer cancel()
@@ -214,13 +215,13 @@ func (i *foundation) check(ctx context.Context) error {
 	defer stop()
 	_ = p.Close(closing) // what was to be known is known
 	if err != nil {
-		return &exitError{shared.ExitFailed, err}
+		return exit.With(shared.ExitFailed, err)
 	}
 	var b strings.Builder
 	checkedText(&b, checked)
 	fmt.Fprint(i.s.err, b.String())
 	if code := checked.Exit(); code != shared.ExitOK {
-		return &exitError{code, errors.New("nothing was written")}
+		return exit.With(code, errors.New("nothing was written"))
 	}
 	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/plugin/ksc"
 	"github.com/kes-respond/kes-respond/shared"
@@ -21,32 +23,32 @@ func (i *foundation) certificate(ctx context.Context) error {
 	}
 	trust, err := i.server.Cert.trust()
 	if err != nil {
-		return usage("%w", err)
+		return exit.Usage("%w", err)
 	}
 	client, err := ksc.New(ksc.Config{
 		Addr: hostPort(i.server), User: "nobody", AskPassword: func(context.Context) (string, error) { return "", errors.New("no password is asked for here") },
 		Trust: trust, Proxy: proxy(i.s.getenv), UserAgent: plugin.Name + "/" + version,
 	})
 	if err != nil {
-		return usage("%w", err)
+		return exit.Usage("%w", err)
 	}
 	i.shown, err = client.Certificate(ctx)
 	if err != nil {
-		return &exitError{shared.ExitReach, fmt.Errorf("%w; nothing was written", err)}
+		return exit.With(shared.ExitReach, fmt.Errorf("%w; nothing was written", err))
 	}
 	fmt.Fprintf(i.s.err, "The server shows this certificate:\n  subject  %s\n  issuer   %s\n  valid    %s to %s\n  SHA-256  %s\n",
-		printable(i.shown.Subject), printable(i.shown.Issuer), i.shown.NotBefore.Format(time.DateOnly), i.shown.NotAfter.Format(time.DateOnly), i.shown.SHA256)
+		printable.Text(i.shown.Subject), printable.Text(i.shown.Issuer), i.shown.NotBefore.Format(time.DateOnly), i.shown.NotAfter.Format(time.DateOnly), i.shown.SHA256)
 	pin, _ := ksc.ParsePin(i.flags.pin.value)
 	switch {
 	case i.flags.pin.set && hex.EncodeToString(pin[:]) != strings.ToLower(i.shown.SHA256):
-		return &exitError{shared.ExitReach, fmt.Errorf("this is not the certificate that --pin names: either it was replaced, or somebody stands between; nothing was written")}
+		return exit.With(shared.ExitReach, fmt.Errorf("this is not the certificate that --pin names: either it was replaced, or somebody stands between; nothing was written"))
 	case i.flags.pin.set:
 	case i.shown.Problem == "": // what kscCert names vouches for it, or the system's authorities do
 		return nil
 	case len(i.server.Cert) > 0:
-		return &exitError{shared.ExitReach, fmt.Errorf("kscCert does not vouch for it: %s; nothing was written", i.shown.Problem)}
+		return exit.With(shared.ExitReach, fmt.Errorf("kscCert does not vouch for it: %s; nothing was written", i.shown.Problem))
 	case i.ask == nil:
-		return usage("init: compare the SHA-256 with the certificate on the Administration Server, and say --pin %s; nothing was written", i.shown.SHA256)
+		return exit.Usage("init: compare the SHA-256 with the certificate on the Administration Server, and say --pin %s; nothing was written", i.shown.SHA256)
 	default:
 		fmt.Fprintln(i.s.err, "Compare the SHA-256 with the certificate on the Administration Server itself (klserver.cer), not over this connection.")
 		same, err := i.ask.yes(ctx, "Is it the same?")
@@ -54,7 +56,7 @@ func (i *foundation) certificate(ctx context.Context) error {
 			return err
 		}
 		if !same {
-			return &exitError{shared.ExitCancelled, errors.New("not the same: nothing was written")}
+			return exit.With(shared.ExitCancelled, errors.New("not the same: nothing was written"))
 		}
 	}
 	i.server.Cert = certs{i.shown.SHA256}

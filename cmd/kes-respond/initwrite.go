@@ -15,6 +15,7 @@ import (
 	"github.com/natefinch/atomic"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/plugin/ksc"
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -61,7 +62,7 @@ func (i *foundation) write(context.Context) (err error) {
 	for n, one := range i.server.Cert {
 		if _, pin := ksc.ParsePin(one); !pin && !isOff(one) {
 			if i.server.Cert[n], err = filepath.Abs(one); err != nil {
-				return usage("init: %w", err)
+				return exit.Usage("init: %w", err)
 			}
 		}
 	}
@@ -85,7 +86,7 @@ func (i *foundation) write(context.Context) (err error) {
 		}
 	}
 	if err != nil {
-		return &exitError{shared.ExitFailed, err}
+		return exit.With(shared.ExitFailed, err)
 	}
 	how := ""
 	if i.path != "/etc/kes-respond/config.yaml" {
@@ -93,7 +94,7 @@ func (i *foundation) write(context.Context) (err error) {
 	}
 	_, err = fmt.Fprintf(i.s.out, "wrote %s\nnext: kes-respond check%s\n      kes-respond isolateHost --targetHost HOST --action 1 --dryRun true%s\n", i.path, how, how)
 	if err != nil {
-		return &exitError{shared.ExitFailed, err}
+		return exit.With(shared.ExitFailed, err)
 	}
 	return nil
 }

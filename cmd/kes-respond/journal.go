@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
 	"github.com/kes-respond/kes-respond/plugin/journal"
 	"github.com/kes-respond/kes-respond/plugin/task"
 	"github.com/kes-respond/kes-respond/shared"
@@ -116,7 +117,7 @@ func since(text string, now time.Time) (time.Time, error) {
 func notEmpty(command string, flags map[string]*once) error {
 	for _, name := range slices.Sorted(maps.Keys(flags)) {
 		if o := flags[name]; o.set && o.value == "" {
-			return usage("%s: --%s is empty: a field that is missing would choose every %s", command, name, name)
+			return exit.Usage("%s: --%s is empty: a field that is missing would choose every %s", command, name, name)
 		}
 	}
 	return nil
@@ -219,7 +220,7 @@ func (f journalFlags) list(s surroundings, records iter.Seq2[journal.Record, err
 
 // sayNoLedger is the whole answer before the first request.
 func sayNoLedger(s surroundings, dir string) error {
-	fmt.Fprintf(s.err, "kes-respond: there is no ledger in %s yet\n", printable(dir))
+	fmt.Fprintf(s.err, "kes-respond: there is no ledger in %s yet\n", printable.Text(dir))
 	return nil
 }
 

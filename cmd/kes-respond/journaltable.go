@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
 	"github.com/kes-respond/kes-respond/plugin/journal"
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -101,7 +102,7 @@ func rowOf(r journal.Record, living bool) row {
 		r.At.UTC().Format(time.RFC3339), standing(r, living), r.Task, cmp.Or(r.HostName, r.Target, r.HostID), who, incident,
 	}
 	for i, cell := range cells {
-		cells[i] = short(cmp.Or(printable(cell), "-"))
+		cells[i] = short(cmp.Or(printable.Text(cell), "-"))
 	}
 	says := ""
 	switch r.Outcome {
@@ -111,7 +112,7 @@ func rowOf(r journal.Record, living bool) row {
 	if says == "" && r.DuplicateOf != 0 {
 		says = "number " + strconv.FormatUint(r.DuplicateOf, 10) + " of the ledger answered for it"
 	}
-	return row{append(cells, cmp.Or(printable(r.ID.Text()), "-")), says, consoleTask(r)}
+	return row{append(cells, cmp.Or(printable.Text(r.ID.Text()), "-")), says, consoleTask(r)}
 }
 
 // consoleTask names the console task that carries a request out; empty where

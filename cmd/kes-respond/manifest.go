@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
 	"github.com/kes-respond/kes-respond/manifest"
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -33,7 +34,7 @@ folder must be empty or not there: nothing is overwritten.`,
 		Example: "  kes-respond manifest\n  kes-respond manifest kuma --out kuma-scripts",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return usage("manifest takes the name of one platform, or none")
+				return exit.Usage("manifest takes the name of one platform, or none")
 			}
 			return nil
 		},
@@ -43,7 +44,7 @@ folder must be empty or not there: nothing is overwritten.`,
 	c.RunE = func(_ *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			if out.set || program.set {
-				return usage("manifest: which platform? \"kes-respond manifest\" lists them")
+				return exit.Usage("manifest: which platform? \"kes-respond manifest\" lists them")
 			}
 			return listPackages(s.out)
 		}
@@ -52,7 +53,7 @@ folder must be empty or not there: nothing is overwritten.`,
 			return err
 		}
 		if !out.set || out.value == "" {
-			return usage("manifest: --out is required")
+			return exit.Usage("manifest: --out is required")
 		}
 		binary := s.executable
 		if program.set {
@@ -70,7 +71,7 @@ func packageFor(platform string) (manifest.Package, error) {
 	all := manifest.Packages()
 	i := slices.IndexFunc(all, func(p manifest.Package) bool { return p.Platform == platform })
 	if i < 0 {
-		return manifest.Package{}, usage("%q is no platform that a package is made for; \"kes-respond manifest\" lists them", platform)
+		return manifest.Package{}, exit.Usage("%q is no platform that a package is made for; \"kes-respond manifest\" lists them", platform)
 	}
 	return all[i], nil
 }
@@ -89,7 +90,7 @@ func packageWritten(w io.Writer, p manifest.Package, dir string) error {
 	if err != nil {
 		return exit.With(shared.ExitFailed, err)
 	}
-	return wrote(fmt.Fprintf(w, "The package for %s is in %s. In it, %s says:\n\n%s", p.Title, printable(dir), p.Sheet, sheet))
+	return wrote(fmt.Fprintf(w, "The package for %s is in %s. In it, %s says:\n\n%s", p.Title, printable.Text(dir), p.Sheet, sheet))
 }
 
 func wrote(_ int, err error) error {

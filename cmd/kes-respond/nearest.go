@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/plugin/task"
 )
 
@@ -47,7 +48,7 @@ func noCommand(parent *cobra.Command, word string) error {
 	for _, c := range parent.Commands() {
 		names = append(names, c.Name())
 	}
-	return usage("%q is no command%s", word, didYouMean(word, "", names...))
+	return exit.Usage("%q is no command%s", word, didYouMean(word, "", names...))
 }
 
 // noTask refuses a word that names no task, with the nearest names.
@@ -56,7 +57,7 @@ func noTask(word string) error {
 	for _, t := range task.All() {
 		names = append(names, t.Name)
 	}
-	return usage("%q is no task; \"kes-respond describe\" lists them%s", word, didYouMean(word, "", names...))
+	return exit.Usage("%q is no task; \"kes-respond describe\" lists them%s", word, didYouMean(word, "", names...))
 }
 
 // noWords refuses stray words: after a task's flags they are a value that lost its
@@ -68,5 +69,5 @@ func noWords(c *cobra.Command, args []string) error {
 	case c.HasSubCommands():
 		return noCommand(c, args[0])
 	}
-	return usage("%s: %q is one word too many", c.Name(), args[0])
+	return exit.Usage("%s: %q is one word too many", c.Name(), args[0])
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/params"
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/plugin/task"
@@ -119,7 +120,7 @@ func (f *taskFlags) run(ctx context.Context, s surroundings) error {
 // both are checked by the same code.
 func (f *taskFlags) request() ([]byte, error) {
 	if !f.targetHost.set {
-		return nil, usage("%s: --targetHost is required, or --targets", f.task.Name)
+		return nil, exit.Usage("%s: --targetHost is required, or --targets", f.task.Name)
 	}
 	params, err := f.paramsJSON(f.members)
 	if err != nil {
@@ -153,7 +154,7 @@ func (f *taskFlags) paramsJSON(members []paramFlag) (json.RawMessage, error) {
 	for _, m := range members {
 		value, err := m.json(f.task)
 		if err != nil {
-			return nil, usage("--%s: %w", m.param.Name, err)
+			return nil, exit.Usage("--%s: %w", m.param.Name, err)
 		}
 		if value != nil {
 			given[m.param.Name] = value
@@ -162,11 +163,11 @@ func (f *taskFlags) paramsJSON(members []paramFlag) (json.RawMessage, error) {
 	if f.params.set {
 		for _, m := range members {
 			if m.value.set {
-				return nil, usage("--params and --%s exclude each other", m.param.Name)
+				return nil, exit.Usage("--params and --%s exclude each other", m.param.Name)
 			}
 		}
 		if !json.Valid([]byte(f.params.value)) {
-			return nil, usage("--params is no JSON")
+			return nil, exit.Usage("--params is no JSON")
 		}
 		return json.RawMessage(f.params.value), nil
 	}

@@ -7,7 +7,8 @@ import (
 	"strings"
 	"time"
 
-	safe "github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
 	"github.com/kes-respond/kes-respond/shared"
 )
 
@@ -80,12 +81,12 @@ func (o *output) end(r shared.Request, result shared.Result) error {
 		case code == shared.ExitOK:
 			code = shared.ExitFailed
 		}
-		return &exitError{code, fmt.Errorf("the result could not be written (%w); it was: %s", o.err, said)}
+		return exit.With(code, fmt.Errorf("the result could not be written (%w); it was: %s", o.err, said))
 	}
 	if code == shared.ExitOK {
 		return nil
 	}
-	return &exitError{code: code}
+	return exit.With(code, nil)
 }
 
 // text is an event for people: every line begins with what it is. Values from
@@ -219,11 +220,7 @@ func line(b *strings.Builder, label, text string) { b.WriteString(lineText(label
 
 func lineText(label, text string) string {
 	if text != "" {
-		text = ": " + printable(text)
+		text = ": " + printable.Text(text)
 	}
-	return printable(label) + text + "\n"
+	return printable.Text(label) + text + "\n"
 }
-
-func printable(s string) string { return safe.Text(s) }
-
-func printableLines(err error) string { return safe.Lines(err) }

@@ -3,6 +3,8 @@ package main
 import (
 	"github.com/spf13/pflag"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
 	"github.com/kes-respond/kes-respond/shared"
 )
 
@@ -18,7 +20,7 @@ func (f *outputFlags) add(flags *pflag.FlagSet) {
 // fits refuses what cannot both be meant.
 func (f outputFlags) fits() error {
 	if f.quiet.value == "true" && f.verbose.value == "true" {
-		return usage("--quiet and --verbose exclude each other")
+		return exit.Usage("--quiet and --verbose exclude each other")
 	}
 	return nil
 }
@@ -29,7 +31,7 @@ func (f outputFlags) output(s surroundings, label string) *output {
 	o := newOutput(s, f.form.value)
 	o.quiet, o.paint = f.quiet.value == "true", s.colours() && !o.json
 	if !o.json && !o.quiet && f.verbose.value != "true" && s.moves() {
-		o.live, o.label = newLive(s.out, 0, 0), printable(label)
+		o.live, o.label = newLive(s.out, 0, 0), printable.Text(label)
 		o.live.show(nil, o.label+": asking KSC", "")
 	}
 	return o
@@ -40,16 +42,16 @@ func (f outputFlags) output(s surroundings, label string) *output {
 func (o *output) inPlace(e shared.Event) bool {
 	switch p := e.Progress; {
 	case e.Accepted != nil:
-		o.live.show(nil, o.label+": sending to "+printable(hostText(e.Accepted.Host)), "")
+		o.live.show(nil, o.label+": sending to "+printable.Text(hostText(e.Accepted.Host)), "")
 		return false
 	case p != nil && p.Stage == shared.StageWarning:
 		o.keep(o.live.print(o.text(e)))
 		return false
 	case p != nil && p.Incident != nil:
-		o.live.show(nil, o.label+": stored as incident "+printable(p.Incident.ID), "")
+		o.live.show(nil, o.label+": stored as incident "+printable.Text(p.Incident.ID), "")
 		return false
 	case p != nil:
-		o.live.show(nil, o.label+": "+printable(p.Message), "")
+		o.live.show(nil, o.label+": "+printable.Text(p.Message), "")
 		return false
 	}
 	o.keep(o.live.close())

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/plugin/guard"
 	"github.com/kes-respond/kes-respond/shared"
@@ -81,7 +82,7 @@ Exit codes: 0 allowed, 3 denied, 65 the request is refused for another reason.`,
 
 func judge(ctx context.Context, p *plugin.Plugin, r shared.Request, out *output) error {
 	if r.Type != shared.TypeRespond {
-		return usage("policy test takes a request for a task")
+		return exit.Usage("policy test takes a request for a task")
 	}
 	judged, ended := p.Judge(ctx, r)
 	if ended != nil {
@@ -96,11 +97,11 @@ func judge(ctx context.Context, p *plugin.Plugin, r shared.Request, out *output)
 			return exit.With(shared.ExitFailed, err)
 		}
 	} else {
-		fmt.Fprintf(out.out, "host: %s\n", printable(hostText(judged.Host)))
+		fmt.Fprintf(out.out, "host: %s\n", printable.Text(hostText(judged.Host)))
 		for _, v := range judged.Verdicts {
-			fmt.Fprintf(out.out, "%-7s %s: %s\n", map[bool]string{true: "denies", false: "passes"}[v.Denies], printable(v.Rule), printable(v.Because))
+			fmt.Fprintf(out.out, "%-7s %s: %s\n", map[bool]string{true: "denies", false: "passes"}[v.Denies], printable.Text(v.Rule), printable.Text(v.Because))
 		}
-		fmt.Fprintf(out.out, "%s: %s\n", map[bool]string{true: "allowed", false: "denied"}[judged.Allowed], printable(judged.Reason))
+		fmt.Fprintf(out.out, "%s: %s\n", map[bool]string{true: "allowed", false: "denied"}[judged.Allowed], printable.Text(judged.Reason))
 	}
 	if !judged.Allowed {
 		return exit.With(shared.ExitPolicy, nil)

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
 	"github.com/kes-respond/kes-respond/shared"
 )
 
@@ -47,7 +48,7 @@ func (q *questions) line(ctx context.Context, question, suggested string, check 
 			text = suggested
 		}
 		if err := check(text); err != nil {
-			fmt.Fprintf(q.s.err, "  %s\n", printable(err.Error()))
+			fmt.Fprintf(q.s.err, "  %s\n", printable.Text(err.Error()))
 			continue
 		}
 		return text, nil

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/plugin/journal"
 	"github.com/kes-respond/kes-respond/shared"
@@ -44,7 +45,7 @@ func recoverAll(ctx context.Context, s surroundings, p *plugin.Plugin, form stri
 	left, err := p.Recover(ctx, true, func(r journal.Record, result shared.Result) {
 		out := newOutput(s, form) // each request counts its own events
 		if !out.json {
-			_, e := fmt.Fprintf(s.out, "request %s: %s on %s\n", printable(r.ID.Text()), printable(r.Task), printable(r.Target))
+			_, e := fmt.Fprintf(s.out, "request %s: %s on %s\n", printable.Text(r.ID.Text()), printable.Text(r.Task), printable.Text(r.Target))
 			out.keep(e)
 		}
 		out.show(shared.Event{ID: r.ID, Result: &result})
@@ -74,7 +75,7 @@ func recoverAll(ctx context.Context, s surroundings, p *plugin.Plugin, form stri
 				mend = "it came with a connection of its own: send it again under its key with that"
 			}
 			fmt.Fprintf(s.err, "  request %s, %s on %s, stays in doubt: its server %s is not configured here; %s\n",
-				printable(r.ID.Text()), printable(r.Task), printable(r.Target), printable(r.Server), mend)
+				printable.Text(r.ID.Text()), printable.Text(r.Task), printable.Text(r.Target), printable.Text(r.Server), mend)
 		}
 	}
 	if unheard != nil {

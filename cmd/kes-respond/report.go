@@ -16,6 +16,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/plugin/journal"
 	"github.com/kes-respond/kes-respond/plugin/journal/report"
@@ -76,7 +78,7 @@ func (f reportFlags) run(ctx context.Context, s surroundings) error {
 		return err
 	}
 	if noLedger(dir) {
-		return &exitError{shared.ExitFailed, fmt.Errorf("there is no ledger in %s yet: there is nothing to report", dir)}
+		return exit.With(shared.ExitFailed, fmt.Errorf("there is no ledger in %s yet: there is nothing to report", dir))
 	}
 	now := time.Now()
 	from, _ := since(defaultPeriod, now)
@@ -88,9 +90,9 @@ func (f reportFlags) run(ctx context.Context, s surroundings) error {
 		return ledgerError(err)
 	}
 	proved(ctx, l, dir, &made)
-	made.Ledger, made.Program = printable(dir), plugin.Name+" "+version
+	made.Ledger, made.Program = printable.Text(dir), plugin.Name+" "+version
 	if host, err := os.Hostname(); err == nil {
-		made.Machine = printable(host)
+		made.Machine = printable.Text(host)
 	}
 	if f.html.set {
 		err = f.write(ctx, s, made)
@@ -98,7 +100,7 @@ func (f reportFlags) run(ctx context.Context, s surroundings) error {
 		err = f.print(s, made)
 	}
 	if err == nil && !made.Proof.Sound {
-		err = &exitError{shared.ExitFailed, errors.New(unproved(made.Proof))}
+		err = exit.With(shared.ExitFailed, errors.New(unproved(made.Proof)))
 	}
 	return err
 }
@@ -107,11 +109,11 @@ func (f reportFlags) run(ctx context.Context, s surroundings) error {
 func (f reportFlags) sense() error {
 	switch {
 	case f.html.set && f.html.value == "":
-		return usage("report: --html is empty: it names a file, or - for standard output")
+		return exit.Usage("report: --html is empty: it names a file, or - for standard output")
 	case f.html.set && f.output.set:
-		return usage("report: --html and --output exclude each other")
+		return exit.Usage("report: --html and --output exclude each other")
 	case f.force.set && !f.html.set:
-		return usage("report: --force is about the file of --html")
+		return exit.Usage("report: --force is about the file of --html")
 	case f.html.set && f.html.value != "-":
 		return replaceable(f.html.value, f.force.value == "true")
 	}
@@ -149,7 +151,7 @@ func collected(ctx context.Context, l ledger, from, now time.Time) (report.Repor
 	}
 	made := c.Report()
 	if unknown != nil {
-		made.OpenError = printable(unknown.Error())
+		made.OpenError = printable.Text(unknown.Error())
 	}
 	return made, ctx.Err()
 }
@@ -159,14 +161,14 @@ func (f reportFlags) print(s surroundings, r report.Report) error {
 	if f.output.value == "json" {
 		line, err := shared.ASCIIJSON(r)
 		if err != nil {
-			return &exitError{shared.ExitFailed, err}
+			return exit.With(shared.ExitFailed, err)
 		}
 		out.Write(append(line, '\n'))
 	} else {
 		reportText(out, r)
 	}
 	if err := out.Flush(); err != nil {
-		return &exitError{shared.ExitFailed, fmt.Errorf("the report could not be written: %w", err)}
+		return exit.With(shared.ExitFailed, fmt.Errorf("the report could not be written: %w", err))
 	}
 	return nil
 }
@@ -175,7 +177,7 @@ func (f reportFlags) print(s surroundings, r report.Report) error {
 func (f reportFlags) write(ctx context.Context, s surroundings, r report.Report) error {
 	page, err := drawn(ctx, s, r)
 	if err != nil {
-		return &exitError{shared.ExitFailed, fmt.Errorf("the page could not be drawn: %w", err)}
+		return exit.With(shared.ExitFailed, fmt.Errorf("the page could not be drawn: %w", err))
 	}
 	if f.html.value == "-" {
 		_, err = s.out.Write(page)
@@ -183,13 +185,13 @@ func (f reportFlags) write(ctx context.Context, s surroundings, r report.Report)
 		err = writePage(f.html.value, page, f.force.value == "true")
 	}
 	if errors.Is(err, os.ErrExist) {
-		return usage("report: %s is there already; --force true replaces it", f.html.value)
+		return exit.Usage("report: %s is there already; --force true replaces it", f.html.value)
 	}
 	if err != nil {
-		return &exitError{shared.ExitFailed, fmt.Errorf("the page could not be written: %w", err)}
+		return exit.With(shared.ExitFailed, fmt.Errorf("the page could not be written: %w", err))
 	}
 	if f.html.value != "-" {
-		fmt.Fprintf(s.err, "kes-respond: %s: %d requests since %s\n", printable(f.html.value), r.Requests, r.Since.Format(time.RFC3339))
+		fmt.Fprintf(s.err, "kes-respond: %s: %d requests since %s\n", printable.Text(f.html.value), r.Requests, r.Since.Format(time.RFC3339))
 	}
 	return nil
 }

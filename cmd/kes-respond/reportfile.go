@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 
 	"github.com/natefinch/atomic"
+
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 )
 
 // replaceable refuses a name under which something is that is not replaced. A
@@ -17,13 +19,13 @@ func replaceable(path string, replace bool) error {
 	case err != nil: // nothing is there, or writing says what is wrong
 		return nil
 	case info.IsDir():
-		return usage("report: %s is no file that a page can replace: it is a folder", path)
+		return exit.Usage("report: %s is no file that a page can replace: it is a folder", path)
 	case info.Mode()&os.ModeSymlink != 0:
-		return usage("report: %s is no file that a page can replace: it is a link; name the file itself", path)
+		return exit.Usage("report: %s is no file that a page can replace: it is a link; name the file itself", path)
 	case !info.Mode().IsRegular():
-		return usage("report: %s is no file that a page can replace; --html - is standard output", path)
+		return exit.Usage("report: %s is no file that a page can replace; --html - is standard output", path)
 	case !replace:
-		return usage("report: %s is there already; --force true replaces it", path)
+		return exit.Usage("report: %s is there already; --force true replaces it", path)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
 	"github.com/kes-respond/kes-respond/plugin/journal/report"
 )
 
@@ -14,13 +15,13 @@ import (
 func proved(ctx context.Context, l ledger, dir string, r *report.Report) {
 	v := verified{Directory: dir, Anchor: l.file.AnchorFile}
 	if _, err := v.verify(ctx, l); err != nil {
-		r.Proof.Error = printable(err.Error())
+		r.Proof.Error = printable.Text(err.Error())
 		return
 	}
 	r.Proof = report.Proof{Sound: v.Sound, Lines: v.Lines, Heads: v.Heads, Flaws: len(v.Flaws)}
 	if len(v.Flaws) > 0 {
 		f := v.Flaws[0]
-		r.Proof.First = printable(fmt.Sprintf("%s, line %d: %s", f.File, f.Line, f.What))
+		r.Proof.First = printable.Text(fmt.Sprintf("%s, line %d: %s", f.File, f.Line, f.What))
 	}
 	r.Dropped = v.Sound && v.First > 1 // else files may as well have been taken away
 }

@@ -11,30 +11,11 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/plugin/task"
 	"github.com/kes-respond/kes-respond/shared"
 )
-
-// exitError is exit.Error in the files that still write it out.
-type exitError struct {
-	code int
-	err  error
-}
-
-func (e *exitError) Error() string { return exit.With(e.code, e.err).Error() }
-func (e *exitError) Unwrap() error { return e.err }
-
-// As lets errors.As find the exit.Error that it stands for.
-func (e *exitError) As(target any) bool {
-	to, is := target.(**exit.Error)
-	if is {
-		*to = &exit.Error{Code: e.code, Err: e.err}
-	}
-	return is
-}
-
-func usage(format string, args ...any) error { return exit.Usage(format, args...) }
 
 // run is the whole program: from arguments to exit code.
 func run(ctx context.Context, s surroundings) int {
@@ -44,13 +25,13 @@ func run(ctx context.Context, s surroundings) int {
 		says = "[ERROR] " + says // go-plugin hosts pass over lines without a level
 	}
 	if passwordTyped(s.args[1:]) && !completing(s.args) {
-		return told(s, says, usage("%w", errPasswordTyped))
+		return told(s, says, exit.Usage("%w", errPasswordTyped))
 	}
 	root := commands(s)
 	root.SetArgs(s.args[1:])
 	if completing(s.args) {
 		if err := completeFlags(root); err != nil {
-			fmt.Fprintf(s.err, "kes-respond: %s\n", printableLines(err))
+			fmt.Fprintf(s.err, "kes-respond: %s\n", printable.Lines(err))
 			return shared.ExitFailed
 		}
 	}
@@ -59,7 +40,7 @@ func run(ctx context.Context, s surroundings) int {
 	case err == nil && c == root && c.Flags().Changed("help") && c.Flags().NArg() > 0:
 		err = noCommand(root, c.Flags().Arg(0))
 	case err == nil && helpInOrder(c):
-		err = usage("%s: --help stands between other flags", c.Name())
+		err = exit.Usage("%s: --help stands between other flags", c.Name())
 	}
 	return told(s, says, err)
 }
@@ -79,7 +60,7 @@ func told(s surroundings, says string, err error) int {
 		end = &exit.Error{Code: shared.ExitUsage, Err: err}
 	}
 	if end.Err != nil {
-		fmt.Fprintf(s.err, "%s%s\n", says, printableLines(end.Err))
+		fmt.Fprintf(s.err, "%s%s\n", says, printable.Lines(end.Err))
 		if end.Code == shared.ExitUsage {
 			fmt.Fprintln(s.err, "Nothing was sent. \"kes-respond help\" lists the commands, \"kes-respond COMMAND --help\" shows one.")
 		}
@@ -109,7 +90,7 @@ func commands(s surroundings) *cobra.Command {
 		if c == root && !strings.HasPrefix(s.args[1], "-") {
 			return noCommand(c, s.args[1])
 		}
-		return usage("%w%s", err, meantFlag(c, err))
+		return exit.Usage("%w%s", err, meantFlag(c, err))
 	})
 	root.AddGroup(&cobra.Group{ID: "tasks", Title: "Tasks:"})
 	for _, t := range task.All() {
@@ -179,7 +160,7 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 				return noCommand(root, args[0])
 			}
 			if len(rest) > 0 {
-				return usage("help: %q is one word too many", rest[0])
+				return exit.Usage("help: %q is one word too many", rest[0])
 			}
 			c.InitDefaultHelpFlag()
 			return c.Help()
@@ -195,13 +176,13 @@ func withPlugin(ctx context.Context, s surroundings, f settingsFlags, do func(*p
 	}
 	p, err := plugin.New(ctx, set.plugin)
 	if err != nil {
-		return usage("%w", err)
+		return exit.Usage("%w", err)
 	}
 	err = do(p, set)
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeBound)
 	defer cancel()
 	if e := p.Close(closing); e != nil {
-		fmt.Fprintf(s.err, "kes-respond: warning: not everything ended properly: %s\n", printableLines(e))
+		fmt.Fprintf(s.err, "kes-respond: warning: not everything ended properly: %s\n", printable.Lines(e))
 	}
 	return err
 }

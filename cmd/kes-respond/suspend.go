@@ -26,7 +26,7 @@ scans goes on, and so do releases from isolation. "kes-respond resume" ends it.`
 	reason := stringFlag(c.Flags(), "reason", "why; quoted to every caller (required)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if strings.TrimSpace(reason.value) == "" {
-			return usage("suspend: --reason is required: people will ask")
+			return exit.Usage("suspend: --reason is required: people will ask")
 		}
 		return f.withLedger(c.Context(), s, func(ctx context.Context, j *journal.Journal) error {
 			if err := j.Suspend(ctx, reason.value); err != nil {

@@ -55,7 +55,7 @@ func (f *taskFlags) targets(sh sheet) (all []target, notes flaws, err error) {
 	if len(sh.columns) == 0 && len(sh.rows) > 0 { // then it is the flags that are wrong, not each line
 		p, err := r.params(sh.rows[0])
 		if err == nil && p.flaw != "" {
-			err = &exitError{shared.ExitRefused, fmt.Errorf("%s: %s; nothing was sent", f.task.Name, p.flaw)}
+			err = exit.With(shared.ExitRefused, fmt.Errorf("%s: %s; nothing was sent", f.task.Name, p.flaw))
 		}
 		if err != nil {
 			return nil, notes, err
@@ -102,7 +102,7 @@ func (f *taskFlags) targets(sh sheet) (all []target, notes flaws, err error) {
 // header finds the parameters that the columns stand for.
 func (r *targetReader) header(sh sheet) error {
 	if len(sh.columns) > 0 && r.flags.params.set {
-		return usage("--params and the columns of the file exclude each other")
+		return exit.Usage("--params and the columns of the file exclude each other")
 	}
 	for _, name := range sh.columns {
 		at := slices.IndexFunc(r.flags.members, func(m paramFlag) bool { return m.param.Name == name })
@@ -111,12 +111,13 @@ func (r *targetReader) header(sh sheet) error {
 			for _, m := range r.flags.members {
 				names = append(names, m.param.Name)
 			}
-			return &exitError{shared.ExitRefused, fmt.Errorf("%s: %q is no parameter of %s; its header may have %s, %s; nothing was sent",
-				sh.flaws.file, name, r.flags.task.Name, hostColumn, strings.Join(names, ", "))}
+			return exit.With(shared.ExitRefused, fmt.Errorf("%s: %q is no parameter of %s; its header may have %s, %s; nothing was sent",
+				sh.flaws.file, name, r.flags.task.Name, hostColumn, strings.Join(names, ", ")))
+
 		}
 		m := r.flags.members[at]
 		if m.value.set {
-			return usage("--%s and the column of that name exclude each other", name)
+			return exit.Usage("--%s and the column of that name exclude each other", name)
 		}
 		r.members = append(r.members, m)
 	}
@@ -154,7 +155,7 @@ func (r *targetReader) params(row sheetRow) (*targetParams, error) {
 		return nil, err
 	}
 	if r.bytes += len(raw); r.bytes > maxTargetParams {
-		return nil, &exitError{shared.ExitRefused, fmt.Errorf("line %d: the parameters of the lines up to here have more than %d bytes: part the file; nothing was sent", row.line, maxTargetParams)}
+		return nil, exit.With(shared.ExitRefused, fmt.Errorf("line %d: the parameters of the lines up to here have more than %d bytes: part the file; nothing was sent", row.line, maxTargetParams))
 	}
 	p.check(r.flags, raw)
 	return p, nil

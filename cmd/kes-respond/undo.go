@@ -68,11 +68,11 @@ func (f undoFlags) wanted(args []string) (time.Time, func(journal.Record) bool, 
 	}
 	switch {
 	case len(args) == 1 && args[0] == "":
-		return time.Time{}, nil, usage("undo: the request's id is empty")
+		return time.Time{}, nil, exit.Usage("undo: the request's id is empty")
 	case len(args) == 1 && (several || f.host.set || f.by.set):
-		return time.Time{}, nil, usage("undo: a request's id and --since, --effect, --host or --user exclude each other")
+		return time.Time{}, nil, exit.Usage("undo: a request's id and --since, --effect, --host or --user exclude each other")
 	case len(args) == 0 && !(f.since.set && f.effect.set):
-		return time.Time{}, nil, usage("undo: name a request by its id, or several by --since and --effect")
+		return time.Time{}, nil, exit.Usage("undo: name a request by its id, or several by --since and --effect")
 	case len(args) == 1:
 		found := false
 		return time.Time{}, func(r journal.Record) bool {
@@ -95,7 +95,7 @@ func (f undoFlags) fits() error {
 	}
 	if _, refusal := shared.ParseRequest(line); refusal != nil && len(refusal.Violations) > 0 {
 		v := refusal.Violations[0]
-		return usage("undo: --%s %s", strings.TrimPrefix(v.Pointer, "/"), v.Message)
+		return exit.Usage("undo: --%s %s", strings.TrimPrefix(v.Pointer, "/"), v.Message)
 	}
 	return nil
 }

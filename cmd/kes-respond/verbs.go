@@ -73,7 +73,7 @@ id, as the ledger on this machine has it. It sends nothing to a host.`,
 	request := stringFlag(c.Flags(), "request", "id of the request, in the place of its incident")
 	c.Args = func(_ *cobra.Command, args []string) error {
 		if len(args) > 1 || (len(args) == 1) == request.set {
-			return usage("status takes the number of one incident, or the id of one request with --request")
+			return exit.Usage("status takes the number of one incident, or the id of one request with --request")
 		}
 		return nil
 	}
@@ -95,7 +95,7 @@ id, as the ledger on this machine has it. It sends nothing to a host.`,
 		}
 		data, err := json.Marshal(members)
 		if err != nil {
-			return usage("%w", err)
+			return exit.Usage("%w", err)
 		}
 		r, refusal := shared.ParseRequest(data)
 		if refusal != nil {
@@ -117,7 +117,7 @@ func describeCommand(s surroundings) *cobra.Command {
 		Example: "  kes-respond describe isolateHost",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return usage("describe takes the name of one task, or none")
+				return exit.Usage("describe takes the name of one task, or none")
 			}
 			return nil
 		},
@@ -128,7 +128,7 @@ func describeCommand(s surroundings) *cobra.Command {
 			}
 			d, err := p.Describe(c.Context(), strings.Join(args, ""))
 			if refusal, ok := errors.AsType[*shared.Error](err); ok && len(refusal.Violations) > 0 {
-				return usage("%q %s", args[0], refusal.Violations[0].Message)
+				return exit.Usage("%q %s", args[0], refusal.Violations[0].Message)
 			}
 			if err != nil {
 				return exit.With(shared.ExitFailed, err)
@@ -159,7 +159,7 @@ func sampleCommand(s surroundings) *cobra.Command {
 		Example: "  kes-respond sample isolateHost | kes-respond serve",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usage("sample takes the name of one task")
+				return exit.Usage("sample takes the name of one task")
 			}
 			return nil
 		},
