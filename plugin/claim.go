@@ -84,6 +84,9 @@ func (o *order) entry(d guard.Decision) journal.Entry {
 		Actor: o.request.Actor, Reason: o.request.Reason, CaseID: o.request.CaseID,
 		Baseline: o.baseline, Marked: o.request.Marker,
 	}
+	if o.request.Wait == shared.WaitDone {
+		e.Wait = shared.WaitDone
+	}
 	if !o.plugin.config.Unmarked {
 		e.Nonce = o.nonce
 	}

@@ -55,7 +55,7 @@ func TestTheSearchBeginsWhenTheAnswerIsLost(t *testing.T) {
 }
 
 // dead leaves an order in doubt that KSC has stored.
-func (s *site) dead(t *testing.T, line string) {
+func (s *site) dead(t *testing.T, line string, change ...func(*plugin.Config)) {
 	t.Helper()
 	n := 0
 	p := s.start(t, func(step string) {
@@ -64,7 +64,7 @@ func (s *site) dead(t *testing.T, line string) {
 				runtime.Goexit()
 			}
 		}
-	})
+	}, change...)
 	ended := make(chan struct{})
 	go func() { defer close(ended); p.send(t, line) }()
 	<-ended

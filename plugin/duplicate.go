@@ -89,7 +89,11 @@ func (o *order) judgedAnew(ctx context.Context) bool {
 // sameAs is the outcome of an earlier request, as this one's.
 func (o *order) sameAs(r journal.Record) shared.Result {
 	o.host = shared.Host{ID: r.HostID, Name: r.HostName}
-	result := o.result(r.Outcome, nil)
+	outcome := r.Outcome
+	if outcome == shared.Pending && r.Code == "" && r.TakenByKSC() && o.request.Wait != shared.WaitDone {
+		outcome = shared.Submitted // that one waits, or was killed while it did; this one asks for no end
+	}
+	result := o.result(outcome, nil)
 	result.DuplicateOf = r.ID.Text()
 	result.Message = fmt.Sprintf("request %s of %s answers for this one; nothing more was sent. %s", r.ID.Text(), r.At.Format(time.RFC3339), r.Message)
 	if r.Incident != 0 {
@@ -101,6 +105,11 @@ func (o *order) sameAs(r journal.Record) shared.Result {
 		switch r.Outcome {
 		case shared.Failed, shared.Cancelled:
 			result.Error.Assistance = "The key stands for that request. To have it tried again give it a key of its own."
+		case shared.Pending:
+			result.Error.Assistance = "It is stored, and may still run: ask for the status of incident " + strconv.FormatInt(r.Incident, 10) + ", and do not send it again before that is known."
+			if !r.TakenByKSC() {
+				result.Error.Assistance += " kes-respond recover tries the second step once more."
+			}
 		default:
 			result.Error.Assistance = "Do not send it again before it is known what became of it: kes-respond recover looks once more, kes-respond journal tells of it."
 		}

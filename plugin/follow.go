@@ -26,7 +26,27 @@ func (o *order) follow(ctx context.Context, stored shared.Result, emit func(shar
 		return stored
 	}
 	o.recorded(ctx, stored)
-	return o.concluded(ctx, stored, o.watch(ctx, firstLook, emit, sight.over))
+	if stored.DuplicateOf != "" && o.record.TakenByKSC() { // what others who waited were told is not this one's
+		stored.Outcome, stored.Error, stored.Message = shared.Submitted, nil, storedMessage+notKnownYet
+		o.left(ctx, shared.Result{Outcome: shared.Pending})
+	}
+	r := o.concluded(ctx, stored, o.watch(ctx, firstLook, emit, sight.over))
+	o.left(ctx, r)
+	return r
+}
+
+// left has the ledger say of a request without an end what its caller hears. What
+// it cannot take down changes nothing: it stands there as open already.
+func (o *order) left(ctx context.Context, r shared.Result) {
+	if o.record.Seq == 0 || r.Outcome != shared.Pending && r.Outcome != shared.Unknown {
+		return
+	}
+	var code shared.Code
+	message := r.Message
+	if r.Error != nil {
+		code, message = r.Error.Code, r.Error.Message
+	}
+	_ = o.journal.Left(ctx, o.record.Seq, r.Outcome, code, message)
 }
 
 // recorded is the request that is followed, as the ledger has it; without a ledger

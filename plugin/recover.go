@@ -96,7 +96,7 @@ func doubtful(r journal.Record, again bool) bool {
 	case shared.Pending:
 		return r.Stage == journal.Stored
 	case shared.Unknown:
-		return again
+		return again && (r.Incident == 0 || r.Stage != journal.Updated) // else KSC has it, and it is status that tells more
 	}
 	return false
 }

@@ -145,7 +145,7 @@ func (o *order) stored(ctx context.Context, a attempt) shared.Result {
 		result.Incident.AddedAt = &a.added
 	}
 	result.Undo = o.undo()
-	result.Message = "KSC has stored the request" + notKnownYet
+	result.Message = storedMessage + notKnownYet
 	if a.second != nil {
 		if a.second = o.update(ctx, a.incident, a.second); a.second == nil {
 			a.lapses = errors.Join(a.lapses, o.claim.Updated(ctx))
@@ -164,6 +164,9 @@ func (o *order) stored(ctx context.Context, a attempt) shared.Result {
 	}
 	return unrecorded(o.end(ctx, result), a.lapses)
 }
+
+// storedMessage says how far a request is that was only stored.
+const storedMessage = "KSC has stored the request"
 
 // notKnownYet is what is not known of a request that was only stored.
 const notKnownYet = "; that a host has acted on it is not known yet"
@@ -229,7 +232,11 @@ func (o *order) end(ctx context.Context, r shared.Result) shared.Result {
 			r.Error.Assistance = strings.TrimSpace(r.Error.Assistance + " Give it another key then: this one stands for what became of it.")
 		}
 	}
-	write := func() error { return o.claim.Ended(ctx, r.Outcome, code, r.Message) }
+	outcome := r.Outcome
+	if outcome == shared.Submitted && (o.request.Wait == shared.WaitDone || o.claim.Record().Wait == shared.WaitDone) {
+		outcome = shared.Pending // whoever asked for its end has not had it, and may be killed before
+	}
+	write := func() error { return o.claim.Ended(ctx, outcome, code, r.Message) }
 	err := write()
 	if err != nil {
 		o.plugin.ledger.owe(write)

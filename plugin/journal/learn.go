@@ -87,10 +87,12 @@ func (t *turn) note(l line, at place) error {
 	case string(Stored):
 		return t.countStored(l)
 	case eventEnded:
-		if !l.open() {
-			if err := x.removeOpen(l.Claim); err != nil {
-				return err
-			}
+		change := x.removeOpen
+		if l.open() {
+			change = x.addOpen
+		}
+		if err := change(l.Claim); err != nil {
+			return err
 		}
 		return t.countEnd(l)
 	}

@@ -30,6 +30,7 @@ type Entry struct {
 	Digest         string          `json:"digest,omitempty"` // of what it means: task, params, host; not of its time. Two with the same are equal
 	Params         json.RawMessage `json:"params,omitempty"` // recorded as they are where they are short and not sensitive, else as a digest
 	Sensitive      bool            `json:"sensitive,omitempty"`
+	Wait           string          `json:"wait,omitempty"`  // done: the caller asked for its end as well
 	Nonce          string          `json:"nonce,omitempty"` // by which the incident is known to be ours
 	Allowed        bool            `json:"allowed"`         // the decision; a refusal is recorded as well
 	Rule           string          `json:"rule,omitempty"`
@@ -138,6 +139,8 @@ func (r Record) TakenByKSC() bool {
 	switch r.Outcome {
 	case shared.Submitted, shared.Succeeded, shared.Partial:
 		return r.DuplicateOf == 0
+	case shared.Pending: // of one that was followed; else its second step is not done
+		return r.DuplicateOf == 0 && r.Stage == Updated
 	}
 	return false
 }
