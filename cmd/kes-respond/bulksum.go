@@ -125,7 +125,7 @@ func (b *bulk) end(ctx context.Context) error {
 	}
 	code := shared.ExitAll(b.sum.codes...)
 	if err := b.board.unheard(); err != nil {
-		return b.notHeard(code, err)
+		return notHeard(b.sum.stored > 0, code, err)
 	}
 	if code != shared.ExitOK {
 		return exit.With(code, nil)
@@ -133,12 +133,13 @@ func (b *bulk) end(ctx context.Context) error {
 	return nil
 }
 
-// notHeard ends a bulk of which not all results could be written: what was sent is
-// unknown to whoever called, and must not pass for failed.
-func (b *bulk) notHeard(code int, why error) error {
+// notHeard ends many requests of which not all results could be written: what was
+// sent is unknown to whoever called, and must not pass for failed. stored says that
+// KSC has an incident of one of them.
+func notHeard(stored bool, code int, why error) error {
 	what := "not all of it could be written here"
 	switch {
-	case b.sum.stored > 0:
+	case stored:
 		code, what = shared.ExitUnknown, "what became of it stands in the ledger, and could not be written here"
 	case code == shared.ExitOK || code == shared.ExitCancelled:
 		code = shared.ExitFailed

@@ -42,6 +42,7 @@ to look at; 1 some were left, of servers that are not configured here.`,
 func recoverAll(ctx context.Context, s surroundings, p *plugin.Plugin, form string) error {
 	var codes []int
 	var unheard error
+	stored := false // KSC has an incident of one of them
 	left, err := p.Recover(ctx, true, func(r journal.Record, result shared.Result) {
 		out := newOutput(s, form) // each request counts its own events
 		if !out.json {
@@ -52,6 +53,7 @@ func recoverAll(ctx context.Context, s surroundings, p *plugin.Plugin, form stri
 		if unheard == nil {
 			unheard = out.err
 		}
+		stored = stored || result.Incident != nil
 		if result.Outcome != shared.Cancelled { // then that is settled
 			codes = append(codes, result.Exit())
 		}
@@ -60,7 +62,7 @@ func recoverAll(ctx context.Context, s surroundings, p *plugin.Plugin, form stri
 		return exit.With(shared.ExitFailed, err)
 	}
 	if len(codes) == 0 && left == 0 && !newOutput(s, form).json {
-		fmt.Fprintln(s.out, "nothing is left in doubt")
+		_, unheard = fmt.Fprintln(s.out, "nothing is left in doubt")
 	}
 	if left > 0 {
 		codes = append(codes, shared.ExitFailed)
@@ -79,7 +81,7 @@ func recoverAll(ctx context.Context, s surroundings, p *plugin.Plugin, form stri
 		}
 	}
 	if unheard != nil {
-		return exit.With(shared.ExitFailed, fmt.Errorf("what was found out stands in the ledger, and could not be written here: %w", unheard))
+		return notHeard(stored, shared.ExitAll(codes...), unheard)
 	}
 	if code := shared.ExitAll(codes...); code != shared.ExitOK {
 		return exit.With(code, nil)

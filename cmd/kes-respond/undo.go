@@ -129,6 +129,7 @@ type undone struct {
 	codes    []int
 	outcomes map[shared.Outcome]int
 	skipped  int
+	stored   bool // KSC has an incident of one of them
 	unheard  error
 }
 
@@ -154,7 +155,7 @@ func (f undoFlags) carryOut(ctx context.Context, s surroundings, p *plugin.Plugi
 	fmt.Fprintln(s.err, "kes-respond: "+sum.text(f.dryRun.value != "false"))
 	switch code := shared.ExitAll(sum.codes...); {
 	case sum.unheard != nil:
-		return exit.With(shared.ExitFailed, fmt.Errorf("what became of it stands in the ledger, and could not be written here: %w", sum.unheard))
+		return notHeard(sum.stored, code, sum.unheard)
 	case len(sum.codes) == 0:
 		return exit.With(shared.ExitRefused, nil)
 	case code != shared.ExitOK:
@@ -192,6 +193,7 @@ func (f undoFlags) show(s surroundings, reversal plugin.Reversal, told []shared.
 		if e.Result != nil {
 			sum.codes = append(sum.codes, e.Result.Exit())
 			sum.outcomes[e.Result.Outcome]++
+			sum.stored = sum.stored || e.Result.Incident != nil
 		}
 	}
 	if reversal.Skipped != "" {
