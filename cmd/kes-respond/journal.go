@@ -40,7 +40,9 @@ KSC and needs no password. Times are UTC.
 
 With --open true it lists those that somebody has to look after, the oldest first:
 what is pending or unknown, what runs, and what is in doubt because its process
-was killed. "kes-respond recover" settles what is in doubt.`,
+was killed. A request with --wait done is pending from the moment that KSC has it
+until its end is known. "kes-respond recover" settles what is in doubt,
+"kes-respond status INCIDENT" ends what is pending.`,
 		Example: `  kes-respond journal --since 24h --effect isolates
   kes-respond journal --open true
   kes-respond journal verify`,
@@ -213,9 +215,20 @@ func (f journalFlags) list(s surroundings, records iter.Seq2[journal.Record, err
 	case more:
 		fmt.Fprintf(s.err, "kes-respond: there are more than these %d; --limit 0 shows all\n", limit)
 	case t.shown == 0:
-		fmt.Fprintln(s.err, "kes-respond: the ledger has no such request")
+		fmt.Fprintln(s.err, "kes-respond: "+f.nothing(filter))
 	}
 	return nil
+}
+
+// nothing says that none was found.
+func (f journalFlags) nothing(filter journal.Filter) string {
+	switch {
+	case f.open.value != "true":
+		return "the ledger has no such request"
+	case filter == journal.Filter{}:
+		return "nothing is open"
+	}
+	return "nothing of that is open"
 }
 
 // sayNoLedger is the whole answer before the first request.

@@ -66,7 +66,7 @@ func (s *site) bash(t *testing.T, text string) {
 			continue
 		}
 		if strings.Contains(line, "--open true") && out == "" {
-			assert.Equal(t, "kes-respond: the ledger has no such request\n", s.stderr, line)
+			assert.Equal(t, "kes-respond: nothing is open\n", s.stderr, line)
 			continue
 		}
 		assert.Regexp(t, said, out, line)
