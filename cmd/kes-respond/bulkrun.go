@@ -170,6 +170,7 @@ func (b *bulk) one(ctx context.Context, i int) {
 		b.board.heard(i, e)
 	})
 	counted()
+	result.TargetHost = b.all[i].host
 	b.took(i, r.ID, result)
 	if why := b.hopeless(result); why != nil {
 		b.stop(why)
@@ -182,8 +183,12 @@ func (b *bulk) one(ctx context.Context, i int) {
 func (b *bulk) request(i int) shared.Request {
 	r := b.template
 	r.ID, r.TargetHost, r.Params = shared.NewID(), b.all[i].host, b.all[i].params.sent
-	if b.keys != nil {
-		r.IdempotencyKey = b.keys[i].text
+	if b.keys == nil {
+		return r
+	}
+	r.IdempotencyKey = b.keys[i].text
+	if before := b.keys[i].earlier; before != nil && strings.EqualFold(before.Target, r.TargetHost) {
+		r.TargetHost = before.Target // under one key it is one host, in one spelling
 	}
 	return r
 }
