@@ -32,7 +32,7 @@ type eventBoard struct {
 
 	mu      sync.Mutex
 	outputs map[int]*output // of those that run: each counts its own events
-	waited  string
+	waited  waiting
 	err     error
 }
 
@@ -70,12 +70,11 @@ func (e *eventBoard) unheard() error {
 
 func (e *eventBoard) close() {}
 
-// sayWait says what is waited for when that begins.
-func sayWait(w io.Writer, waited *string, why string) {
-	if *waited == "" && why != "" {
+// sayWait says what is waited for, where that is news.
+func sayWait(w io.Writer, waited *waiting, why string) {
+	if waited.news(why) {
 		fmt.Fprintf(w, "kes-respond: %s\n", printable.Text(why))
 	}
-	*waited = why
 }
 
 // lineBoard writes a line for each target when it has ended, and at the end a
@@ -86,7 +85,7 @@ type lineBoard struct {
 	paint          bool
 
 	mu     sync.Mutex
-	waited string
+	waited waiting
 	err    error
 }
 

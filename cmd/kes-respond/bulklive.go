@@ -28,7 +28,7 @@ type liveBoard struct {
 	stands  map[int]string
 	ended   int
 	badly   int
-	waited  string
+	waited  waiting
 	err     error
 }
 
@@ -72,10 +72,9 @@ func (l *liveBoard) heard(i int, e shared.Event) {
 func (l *liveBoard) waits(why string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.waited == "" && why != "" {
+	if l.waited.news(why) {
 		l.keep(l.live.print(printable.Text(why) + "\n"))
 	}
-	l.waited = why
 	l.redraw()
 }
 
@@ -89,7 +88,7 @@ func (l *liveBoard) redraw() {
 	if l.badly > 0 {
 		back += fmt.Sprintf(", %d not well", l.badly)
 	}
-	if l.waited != "" {
+	if l.waited.on {
 		back += ", waiting for room at KSC"
 	}
 	l.live.show(rows, fmt.Sprintf("%d/%d", l.ended, len(l.bulk.all)), back)

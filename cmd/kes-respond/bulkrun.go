@@ -145,7 +145,7 @@ func (b *bulk) one(ctx context.Context, i int) {
 	answered := b.keys != nil && b.keys[i].earlier != nil // takes no place of its own
 	if !answered {
 		if err := b.pace.admit(b.starting); err != nil {
-			b.stop(err)
+			b.noRoom(i, err)
 			return
 		}
 	}
@@ -178,6 +178,18 @@ func (b *bulk) one(ctx context.Context, i int) {
 	if err := b.board.unheard(); err != nil {
 		b.stop(fmt.Errorf("what becomes of it cannot be written here: %w", err))
 	}
+}
+
+// noRoom ends a target of which the ledger could not say whether there is room for
+// it, and with it the bulk: nothing more can be recorded.
+func (b *bulk) noRoom(i int, err error) {
+	if b.starting.Err() != nil {
+		return // it was ended for another reason
+	}
+	r := journalRefusal(err)
+	r.Task, r.TargetHost = b.flags.task.Name, b.all[i].host
+	b.took(i, shared.NewID(), r)
+	b.stop(errors.New(r.Message))
 }
 
 func (b *bulk) request(i int) shared.Request {
