@@ -45,7 +45,7 @@ login refused: nothing is written.`,
 	f.config = fileFlag(flags, "config", "file to write (default: KES_RESPOND_CONFIG; for root /etc/kes-respond/config.yaml)")
 	f.host = stringFlag(flags, "kscHost", "address of the Administration Server")
 	f.port = stringFlag(flags, "kscPort", "its OpenAPI port (default "+ksc.DefaultPort+")")
-	f.user = stringFlag(flags, "kscUser", "account")
+	f.user = stringFlag(flags, "kscUser", `account; DOMAIN\user says its domain as well`)
 	f.domain = stringFlag(flags, "kscDomain", "domain of the account")
 	f.internal = boolFlag(flags, "kscInternalUser", "true: the account lives in KSC")
 	f.pin = stringFlag(flags, "pin", "SHA-256 of the server's certificate, compared by you")
@@ -154,44 +154,6 @@ func (i *foundation) address(ctx context.Context) (err error) {
 		return err
 	})
 	i.server.Port = port(at)
-	return err
-}
-
-// account asks for the account and its password.
-func (i *foundation) account(ctx context.Context) (err error) {
-	needed := func(text string) error {
-		if text == "" {
-			return errors.New("is needed")
-		}
-		return nil
-	}
-	if i.server.User, err = i.wanted(ctx, i.flags.user, "kscUser", i.server.User, "", "Account", needed); err != nil {
-		return err
-	}
-	if i.flags.domain.set {
-		i.server.Domain = i.flags.domain.value
-	}
-	if i.flags.internal.set {
-		i.server.InternalUser = i.flags.internal.value == "true"
-	} else if i.ask != nil && !i.server.InternalUser && i.server.Domain == "" {
-		if i.server.InternalUser, err = i.ask.yes(ctx, "Does the account live in KSC, and not in Windows or a domain?"); err != nil {
-			return err
-		}
-	}
-	if i.server.password == nil && i.server.PasswordFile == "" {
-		if i.ask == nil {
-			return exit.Usage("init: no password: set kscPassword in the environment, or kscPasswordFile to a file that only its owner can read")
-		}
-		password, err := i.ask.secret(ctx, "Password (it is not shown)")
-		if err == nil {
-			err = checkPassword("the answer", password)
-		}
-		if err != nil {
-			return err
-		}
-		i.server.password = func() string { return password }
-	}
-	i.area, err = i.wanted(ctx, i.flags.area, "area", "", shared.DefaultArea, "Name of the calling application, as console tasks show it", shared.CheckArea)
 	return err
 }
 

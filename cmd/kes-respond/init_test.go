@@ -39,7 +39,7 @@ func answers(t *testing.T, one *terminal, at address, user, password string) {
 	one.waits("Is it the same? [y/N] ")
 	assert.NotContains(t, one.shown(), "Password", "the certificate comes first")
 	one.types("y\n")
-	one.waits("Account: ")
+	one.waits(`Account (DOMAIN\user for one of a domain): `)
 	one.types(user + "\n")
 	one.waits("Does the account live in KSC, and not in Windows or a domain? [y/N] ")
 	one.types("\n")
@@ -167,6 +167,45 @@ func TestInitWritesNothingThatDoesNotWork(t *testing.T) {
 	require.NoError(t, err, "%s", out)
 	assert.FileExists(t, path)
 	assert.FileExists(t, filepath.Join(folder, "password"))
+}
+
+// TestInitAsksAgain for what cannot be a password, and takes an account as Windows
+// writes it apart.
+func TestInitAsksAgain(t *testing.T) {
+	program := build(t, "kes-respond", t.TempDir())
+	dir := t.TempDir()
+	at := startEmulator(t, dir, "", "")
+	path := filepath.Join(dir, "conf", "config.yaml")
+	where := []string{"init", "--config", path, "--kscHost", at.host, "--kscPort", at.port, "--area", "KUMA"}
+	one := atTerminal(t, 80, newcomer(at), program, where...)
+	one.waits("Is it the same? [y/N] ")
+	one.types("y\n")
+	one.waits(`Account (DOMAIN\user for one of a domain): `)
+	one.types("CORP\\\n")
+	one.waits(`needs a name before and after the \`)
+	one.types("CORP\\edr-operator\n")
+	one.waits("taken as the account edr-operator of the domain CORP\r\n")
+	one.waits("Password (it is not shown): ")
+	one.types("\n")
+	one.waits("the password is empty\r\nPassword (it is not shown): ")
+	one.types(emulatorPassword + "\n")
+	code, shown := one.end()
+	require.Equal(t, 0, code, shown)
+	assert.NotContains(t, shown, "live in KSC", "one of a domain does not")
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Contains(t, string(text), "kscUser: edr-operator\nkscDomain: CORP\n")
+
+	require.NoError(t, os.RemoveAll(filepath.Dir(path)))
+	one = atTerminal(t, 80, newcomer(at), program, append(where, "--kscUser", "edr-operator", "--kscInternalUser", "true")...)
+	one.waits("Is it the same? [y/N] ")
+	one.types("y\n")
+	one.waits("Password (it is not shown): ")
+	one.types("\n\n\n")
+	code, shown = one.end()
+	assert.Equal(t, 64, code, shown)
+	assert.Contains(t, shown, "not answered: nothing was sent or written")
+	assert.NoDirExists(t, filepath.Dir(path))
 }
 
 // TestInitSendsNoPasswordToAnother has the server replaced between the question

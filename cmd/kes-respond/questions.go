@@ -67,24 +67,41 @@ func (q *questions) yes(ctx context.Context, question string) (bool, error) {
 	return false, err
 }
 
-// secret asks for what is not shown as it is typed.
-func (q *questions) secret(ctx context.Context, question string) (string, error) {
+// secret asks for what is not shown as it is typed. check says what is wrong with
+// an answer.
+func (q *questions) secret(ctx context.Context, question string, check func(string) error) (string, error) {
 	f, is := q.s.in.(*os.File)
 	if !is {
 		return "", errors.New("there is no terminal to read a password from")
 	}
-	before, err := term.GetState(int(f.Fd()))
+	for range mostTries {
+		text, err := q.hidden(ctx, question, int(f.Fd()))
+		if err != nil {
+			return "", err
+		}
+		if err := check(text); err != nil {
+			fmt.Fprintf(q.s.err, "  %s\n", printable.Text(err.Error()))
+			continue
+		}
+		return text, nil
+	}
+	return "", exit.With(shared.ExitUsage, errNotAnswered)
+}
+
+// hidden reads one line of a terminal that does not show it.
+func (q *questions) hidden(ctx context.Context, question string, terminal int) (string, error) {
+	before, err := term.GetState(terminal)
 	if err != nil {
 		return "", err
 	}
 	fmt.Fprintf(q.s.err, "%s: ", question)
 	text, err := q.answer(ctx, func() (string, error) {
-		data, err := term.ReadPassword(int(f.Fd()))
+		data, err := term.ReadPassword(terminal)
 		return string(data), err
 	})
 	fmt.Fprintln(q.s.err)
 	if ctx.Err() != nil {
-		return "", errors.Join(err, term.Restore(int(f.Fd()), before)) // else the shell would go on without showing what is typed
+		return "", errors.Join(err, term.Restore(terminal, before)) // else the shell would go on without showing what is typed
 	}
 	return text, err
 }

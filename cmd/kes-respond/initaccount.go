@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
+	"github.com/kes-respond/kes-respond/shared"
+)
+
+// account asks for the account and its password.
+func (i *foundation) account(ctx context.Context) (err error) {
+	if i.flags.domain.set {
+		i.server.Domain = i.flags.domain.value
+	}
+	if i.flags.internal.set {
+		i.server.InternalUser = i.flags.internal.value == "true"
+	}
+	if err := i.user(ctx); err != nil {
+		return err
+	}
+	if i.ask != nil && !i.flags.internal.set && !i.server.InternalUser && i.server.Domain == "" {
+		if i.server.InternalUser, err = i.ask.yes(ctx, "Does the account live in KSC, and not in Windows or a domain?"); err != nil {
+			return err
+		}
+	}
+	if i.server.password == nil && i.server.PasswordFile == "" {
+		if i.ask == nil {
+			return exit.Usage("init: no password: set kscPassword in the environment, or kscPasswordFile to a file that only its owner can read")
+		}
+		password, err := i.ask.secret(ctx, "Password (it is not shown)", func(text string) error { return checkPassword("the answer", text) })
+		if err != nil {
+			return err
+		}
+		i.server.password = func() string { return password }
+	}
+	i.area, err = i.wanted(ctx, i.flags.area, "area", "", shared.DefaultArea, "Name of the calling application, as console tasks show it", shared.CheckArea)
+	return err
+}
+
+// user asks for the account's name. As Windows writes it, with its domain before
+// it, it is taken apart: KSC hears of the two by names of their own.
+func (i *foundation) user(ctx context.Context) (err error) {
+	whole := i.server.Domain != "" || i.server.InternalUser // then a backslash is one of the name's
+	check := func(text string) error {
+		domain, user, parted := strings.Cut(text, `\`)
+		switch {
+		case text == "":
+			return errors.New("is needed")
+		case !whole && parted && (domain == "" || user == ""):
+			return errors.New(`needs a name before and after the \`)
+		}
+		return nil
+	}
+	if i.server.User, err = i.wanted(ctx, i.flags.user, "kscUser", i.server.User, "", `Account (DOMAIN\user for one of a domain)`, check); err != nil || whole {
+		return err
+	}
+	if domain, user, parted := strings.Cut(i.server.User, `\`); parted {
+		i.server.Domain, i.server.User = domain, user
+		fmt.Fprintf(i.s.err, "kes-respond: taken as the account %s of the domain %s\n", printable.Text(user), printable.Text(domain))
+	}
+	return nil
+}
