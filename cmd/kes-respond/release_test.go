@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 )
 
 // released is the tag of the release that the tests make: nobody's.
@@ -158,6 +159,41 @@ func TestPackageVersions(t *testing.T) {
 		out, _ := releaseOfNothing(filepath.Join(t.TempDir(), "dist"), "VERSION="+version)
 		assert.Contains(t, out, says, version)
 	}
+}
+
+// TestReleaseDeletesNothingOfOthers: a folder that somebody names by mistake stays
+// as it is; an empty one, and one that a release was made in, are used.
+func TestReleaseDeletesNothingOfOthers(t *testing.T) {
+	const version = "VERSION=v1.2.3-4-g0123abc"
+	dir := t.TempDir()
+	home, file := filepath.Join(dir, "home"), filepath.Join(dir, "home", "letter.txt")
+	require.NoError(t, os.MkdirAll(home, 0o700))
+	require.NoError(t, os.WriteFile(file, []byte("dear"), 0o600))
+	for _, other := range []string{home, file} {
+		said, err := releaseOfNothing(other, version)
+		require.Error(t, err, said)
+		assert.Contains(t, said, other+" is not empty and holds no release")
+		data, err := os.ReadFile(file)
+		require.NoError(t, err)
+		assert.Equal(t, "dear", string(data))
+	}
+	empty := filepath.Join(dir, "empty")
+	require.NoError(t, os.MkdirAll(empty, 0o700))
+	for _, own := range []string{empty, filepath.Join(dir, "new"), filepath.Join(dir, "new")} {
+		said, err := releaseOfNothing(own, version)
+		require.NoError(t, err, said)
+		assert.FileExists(t, filepath.Join(own, "SHA256SUMS"))
+	}
+}
+
+// TestSynopsisFits what Debian shows of a package in a line.
+func TestSynopsisFits(t *testing.T) {
+	var said struct{ Description string }
+	require.NoError(t, yaml.Unmarshal([]byte(pageOf(t, ".ci/release/nfpm.yaml")), &said))
+	synopsis, _, _ := strings.Cut(said.Description, "\n")
+	assert.NotEmpty(t, synopsis)
+	assert.LessOrEqual(t, len(synopsis), 80)
+	assert.NotRegexp(t, `\.$`, synopsis)
 }
 
 // releaseOfNothing is a release for no platform: checksums of what is for all.
