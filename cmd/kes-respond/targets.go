@@ -102,8 +102,8 @@ func readTargets(ctx context.Context, s surroundings, path string) (data []byte,
 }
 
 // parseTargets reads a plain list, a host a line, or CSV, which is known by a
-// first line that has a column targetHost. Blank lines and lines that begin with
-// "#" say nothing in both.
+// first line that has a column targetHost. Blank lines, and lines whose first
+// character that is no blank is "#", say nothing in both.
 func parseTargets(name string, data []byte) (sheet, error) {
 	text, err := decoded(data)
 	if err != nil {
@@ -150,15 +150,38 @@ func decoded(data []byte) (string, error) {
 	return string(utf16.Decode(units)), nil
 }
 
+// silent says that a line says nothing: it is blank, a spreadsheet's empty row, or
+// its first character is "#".
+func silent(line string) bool {
+	line = strings.TrimSpace(line)
+	return line == "" || line[0] == '#' || strings.Trim(line, ",; \t") == ""
+}
+
+// telling has nothing on the lines that say nothing, and as many lines: what is
+// inside of quotes stays.
+func telling(text string) string {
+	var b strings.Builder
+	quoted := false
+	for line := range strings.Lines(text) {
+		if !quoted && silent(line) {
+			b.WriteString("\n")
+			continue
+		}
+		b.WriteString(line)
+		quoted = quoted != (strings.Count(line, `"`)%2 != 0)
+	}
+	return b.String()
+}
+
 // headed looks whether the first line that says something is a header, and what
 // parts its columns.
 func headed(text string) (comma rune, is bool) {
 	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
+		if silent(line) {
 			continue
 		}
 		for _, comma := range ",;\t" {
-			for _, name := range strings.Split(line, string(comma)) {
+			for _, name := range strings.Split(strings.TrimSpace(line), string(comma)) {
 				if strings.EqualFold(strings.Trim(name, " \""), hostColumn) {
 					return comma, true
 				}
@@ -187,8 +210,8 @@ func (sh *sheet) readPlain(text string) {
 
 // readCSV reads the columns by the names in the first record.
 func (sh *sheet) readCSV(text string, comma rune) error {
-	r := csv.NewReader(strings.NewReader(text))
-	r.Comma, r.Comment, r.FieldsPerRecord = comma, '#', -1
+	r := csv.NewReader(strings.NewReader(telling(text)))
+	r.Comma, r.FieldsPerRecord = comma, -1
 	header, err := r.Read()
 	if err != nil {
 		return fmt.Errorf("its header: %w", err)
@@ -217,7 +240,7 @@ func (sh *sheet) readCSV(text string, comma rune) error {
 		}
 		line, _ := r.FieldPos(0)
 		switch {
-		case strings.TrimSpace(strings.Join(record, "")) == "": // a spreadsheet's empty row
+		case strings.TrimSpace(strings.Join(record, "")) == "": // a spreadsheet's empty row, quoted
 		case len(record) != len(header):
 			sh.flaws.add(line, "has %d columns, and the header has %d", len(record), len(header))
 		default:

@@ -159,3 +159,40 @@ func BenchmarkTargets(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/10_000, "µs/target")
 }
+
+// TestLinesThatSayNothing may stand anywhere in a file with columns, indented or of
+// blanks alone, and change no number of a line; inside of quotes they are text.
+func TestLinesThatSayNothing(t *testing.T) {
+	for name, text := range map[string]string{
+		"blanks before the header":   "   \n\t\ntargetHost,path\nPC-1,C:\\a\n",
+		"a comment before":           "  # from \"rule 17\", by ann\r\n\ntargetHost,path\r\nPC-1,C:\\a\r\n",
+		"a comment, not indented":    "# it's \"odd\ntargetHost;path\nPC-1;C:\\a\n",
+		"between":                    "targetHost,path\n \n  # PC-2,C:\\b\nPC-1,C:\\a\n",
+		"the last, without an end":   "targetHost,path\nPC-1,C:\\a\n  # \"",
+		"a mark of the byte order":   "\ufeff \ntargetHost,path\nPC-1,C:\\a\n",
+		"behind a quoted cell":       "targetHost,path\n\"PC-1\",\"C:\\a\"\n\t# \"x\n",
+		"columns parted by tabs":     "  # x\ntargetHost\tpath\nPC-1\tC:\\a\n",
+		"a row of a spreadsheet's":   ",\ntargetHost,path\n,\nPC-1,C:\\a\n",
+		"blanks before it, and tabs": " \t \ntargetHost\tpath\nPC-1\tC:\\a\n",
+	} {
+		data, err := decoded([]byte(text))
+		require.NoError(t, err)
+		sh, err := parseTargets(name, []byte(text))
+		require.NoError(t, err, name)
+		assert.Empty(t, sh.flaws.all, name)
+		assert.Equal(t, []string{"path"}, sh.columns, name)
+		require.Len(t, sh.rows, 1, name)
+		assert.Equal(t, "PC-1", sh.rows[0].host, name)
+		assert.Equal(t, []string{`C:\a`}, sh.rows[0].cells, name)
+		before, _, _ := strings.Cut(data, "PC-1")
+		assert.Equal(t, 1+strings.Count(before, "\n"), sh.rows[0].line, name)
+	}
+	sh, err := parseTargets("quoted", []byte("  # a\ntargetHost,path\nPC-1,\"a\n  # b\n \nc\"\n # PC-2,x\nPC-3,y\n"))
+	require.NoError(t, err)
+	require.Empty(t, sh.flaws.all)
+	require.Len(t, sh.rows, 2)
+	assert.Equal(t, []string{"a\n  # b\n \nc"}, sh.rows[0].cells)
+	assert.Equal(t, 8, sh.rows[1].line)
+	_, err = parseTargets("nothing", []byte("  # a\n \n"))
+	require.EqualError(t, err, "nothing names no target")
+}
