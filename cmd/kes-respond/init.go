@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/secret"
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/plugin/ksc"
 	"github.com/kes-respond/kes-respond/shared"
@@ -184,7 +185,7 @@ func (i *foundation) account(ctx context.Context) (err error) {
 		}
 		password, err := i.ask.secret(ctx, "Password (it is not shown)")
 		if err == nil {
-			err = checkPassword("the answer", password)
+			err = secret.Check("the answer", password)
 		}
 		if err != nil {
 			return err
