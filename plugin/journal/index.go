@@ -6,6 +6,7 @@ import (
 	"errors"
 	"hash/crc32"
 	"io"
+	"os"
 )
 
 // The index is a file of pages that each carry a checksum: a header, the set
@@ -70,6 +71,7 @@ type index struct {
 	header
 	buffer [pageSize]byte
 	room   []byte // for the pages of the isolated hosts, from one turn to the next
+	file   os.FileInfo
 }
 
 var checksums = crc32.MakeTable(crc32.Castagnoli)

@@ -95,10 +95,12 @@ type Journal struct {
 	self  string       // the name of this process in the ledger
 	alive *flock.Flock // held until Close
 
+	queue  queue         // of those who want something done in a turn
 	turns  chan struct{} // held by the goroutine that has its turn at the ledger
 	lock   *flock.Flock  // used by who holds turns
 	closed bool          // guarded by turns
 	room   []byte        // see index; used in turns
+	kept   *index        // left open by the turn before; used in turns
 
 	syncing chan struct{} // held while the file is flushed, or exchanged
 	active  *os.File      // the segment that is written to; changed with turns and syncing
@@ -235,6 +237,9 @@ func (j *Journal) leave() error {
 			errs = append(errs, j.flush())
 		}
 		errs = append(errs, j.active.Close())
+	}
+	if j.kept != nil {
+		j.kept.close()
 	}
 	if j.anchor != nil {
 		errs = append(errs, fmt.Errorf("the anchor did not take the head of the ledger: %w", j.anchor))

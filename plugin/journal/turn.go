@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"context"
 	"errors"
 	"os"
 	"time"
@@ -19,37 +18,10 @@ type turn struct {
 	old     map[uint32]*os.File // segments before the active one
 }
 
-// exclusive runs f in a turn. It waits for it until ctx ends.
-func (j *Journal) exclusive(ctx context.Context, f func(*turn) error) error {
-	if j.options.ReadOnly {
-		return j.readOnlyError()
-	}
-	select {
-	case j.turns <- struct{}{}:
-	case <-ctx.Done():
-		return &Error{Busy, "the time ran out in the wait for the ledger in " + j.dir, "Look whether its disk is slow.", nil, ctx.Err()}
-	}
-	defer func() { <-j.turns }()
-	if j.closed {
-		return j.closedError()
-	}
-	free, err := j.take(ctx)
-	if err != nil {
-		return err
-	}
-	defer free()
-	t, err := j.turn()
-	if err != nil {
-		return err
-	}
-	defer t.close()
-	return f(t)
-}
-
 // turn begins a turn. The lock is held.
 func (j *Journal) turn() (*turn, error) {
 	t := &turn{j: j, old: map[uint32]*os.File{}}
-	x, err := j.openIndex()
+	x, err := j.indexNow()
 	if err == nil {
 		t.x, t.saved, x.room = x, x.header, j.room
 		if j.boot == "" || x.boot != j.boot {
@@ -81,12 +53,26 @@ func (t *turn) close() {
 	if t.x == nil {
 		return
 	}
-	if !t.stale && t.x.header != t.saved {
-		_ = t.x.saveHeader()
-	}
+	t.save()
 	t.j.room = t.x.room
-	t.x.close()
+	if t.stale {
+		t.x.close()
+	} else {
+		t.j.keep(t.x)
+	}
 }
+
+// save writes what the index knows now. What is not saved the next turn reads
+// again.
+func (t *turn) save() {
+	if !t.stale && t.x.header != t.saved && t.x.saveHeader() == nil {
+		t.saved = t.x.header
+	}
+}
+
+// fit says that another errand may be done in this turn: its index is whole, and
+// nothing went wrong.
+func (t *turn) fit(err error) bool { return err == nil && !t.stale && !t.rebuilt }
 
 func (x *index) close() {
 	if f, ok := x.pages.(*os.File); ok {
