@@ -75,8 +75,11 @@ func (t *turn) save() {
 func (t *turn) fit(err error) bool { return err == nil && !t.stale && !t.rebuilt }
 
 func (x *index) close() {
-	if f, ok := x.pages.(*os.File); ok {
+	switch f := x.pages.(type) {
+	case *os.File:
 		_ = f.Close()
+	case *window:
+		_ = f.file.Close()
 	}
 }
 
@@ -141,18 +144,28 @@ func (t *turn) covered(l line, at place, size int, m mac) {
 	t.x.header.covered = mark{at + place(size), l.Seq, m}
 }
 
-// install puts an index from memory in the place of the one on the disk.
+// install puts an index that was made in the place of the one on the disk.
 func (t *turn) install(x *index) error {
 	j := t.j
 	if err := j.active.Sync(); err != nil {
+		x.close()
 		return j.brokenBy(err)
 	}
 	x.flushed, x.boot = x.covered, j.boot
-	if err := x.saveHeader(); err != nil {
-		return err
-	}
+	err := x.saveHeader()
 	j.options.Step("install")
-	if err := j.replace(indexFile, x.pages.(memory)); err != nil {
+	switch made := x.pages.(type) {
+	case *window:
+		if err == nil {
+			err = made.flush()
+		}
+		err = j.endFile(made.file, indexFile, err)
+	case memory:
+		if err == nil {
+			err = j.replace(indexFile, made)
+		}
+	}
+	if err != nil {
 		return j.diskError("cannot renew its index", err)
 	}
 	j.options.Step("installed")
