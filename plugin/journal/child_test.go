@@ -127,7 +127,9 @@ func (w job) send(ctx context.Context, c *Claim) error {
 	if err := w.tell(c.Record().IdempotencyKey); err != nil {
 		return err
 	}
-	return errors.Join(c.Stored(ctx, incident, added), c.Updated(ctx), c.Ended(ctx, shared.Submitted, "", "sent"))
+	err := c.Stored(ctx, incident, added)
+	c.Updated()
+	return errors.Join(err, c.Ended(ctx, shared.Submitted, "", "sent"))
 }
 
 // tell adds a line to the world.

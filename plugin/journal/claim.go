@@ -189,11 +189,14 @@ func (c *Claim) stored(ctx context.Context, incident int64, added time.Time, may
 	return c.write(ctx, string(Stored), p, true, may)
 }
 
-// Updated records that the incident's second step is done.
-func (c *Claim) Updated(ctx context.Context) error {
-	p := c.progress
-	p.Stage = Updated
-	return c.write(ctx, string(Updated), p, false, nil)
+// Updated says that the incident's second step is done. It has no line of its
+// own: the next one, by Ended or Release, tells it as well. A process that is
+// killed before that leaves the request as stored, and whoever takes it over does
+// the second step again, which may be repeated.
+func (c *Claim) Updated() {
+	if c.j != nil && c.Outcome == "" {
+		c.progress.Stage = Updated
+	}
 }
 
 // Ended records the outcome. It is flushed, save for Submitted, which says no
