@@ -32,7 +32,7 @@ func (t *turn) grow(room roomError) error {
 	if _, ok := t.x.pages.(memory); ok {
 		bigger, err := t.x.grown(room, func(sizes header) (*index, error) { return newIndex(sizes), nil })
 		if err == nil {
-			t.x = bigger
+			t.use(bigger)
 		}
 		return err
 	}

@@ -70,8 +70,8 @@ type index struct {
 	pages
 	header
 	buffer [pageSize]byte
-	room   []byte // for the pages of the isolated hosts, from one turn to the next
 	file   os.FileInfo
+	desk   *desk // nil for one that is being made
 }
 
 var checksums = crc32.MakeTable(crc32.Castagnoli)
@@ -87,15 +87,31 @@ func checksum(page []byte, number int64) uint32 {
 	return crc32.Update(crc32.Checksum(n[:], checksums), checksums, page[4:])
 }
 
+// read gives a page, which is the caller's to change until the next call.
 func (x *index) read(number int64) ([]byte, error) {
 	page := x.buffer[:]
+	if x.desk == nil || number == 0 {
+		return page, x.fetch(page, number)
+	}
+	kept, there := x.desk.at(number)
+	if !there {
+		if err := x.fetch(kept, number); err != nil {
+			x.desk.drop(number)
+			return nil, err
+		}
+	}
+	copy(page, kept)
+	return page, nil
+}
+
+func (x *index) fetch(page []byte, number int64) error {
 	if n, err := x.ReadAt(page, number*pageSize); n < pageSize {
-		return nil, errors.Join(errIndex, err)
+		return errors.Join(errIndex, err)
 	}
 	if !isSealed(page, number) {
-		return nil, errIndex
+		return errIndex
 	}
-	return page, nil
+	return nil
 }
 
 func isSealed(page []byte, number int64) bool {
@@ -105,6 +121,14 @@ func isSealed(page []byte, number int64) bool {
 func (x *index) write(page []byte, number int64) error {
 	seal(page, number)
 	_, err := x.WriteAt(page, number*pageSize)
+	switch {
+	case x.desk == nil:
+	case err != nil:
+		x.desk.drop(number) // what is there now is not known
+	case number > 0:
+		kept, _ := x.desk.at(number)
+		copy(kept, page)
+	}
 	return err
 }
 

@@ -99,7 +99,7 @@ type Journal struct {
 	turns  chan struct{} // held by the goroutine that has its turn at the ledger
 	lock   *flock.Flock  // used by who holds turns
 	closed bool          // guarded by turns
-	room   []byte        // see index; used in turns
+	desk   *desk         // see index; used in turns
 	kept   *index        // left open by the turn before; used in turns
 
 	syncing chan struct{} // held while the file is flushed, or exchanged
@@ -127,6 +127,7 @@ func Open(ctx context.Context, dir string, o Options) (*Journal, error) {
 	j := &Journal{
 		options: o, dir: dir, boot: bootID(),
 		turns: make(chan struct{}, 1), syncing: make(chan struct{}, 1),
+		desk: new(desk),
 	}
 	var err error
 	if j.root, err = openDirectory(dir, o); err != nil {

@@ -23,7 +23,8 @@ func (j *Journal) turn() (*turn, error) {
 	t := &turn{j: j, old: map[uint32]*os.File{}}
 	x, err := j.indexNow()
 	if err == nil {
-		t.x, t.saved, x.room = x, x.header, j.room
+		t.use(x)
+		t.saved = x.header
 		if j.boot == "" || x.boot != j.boot {
 			err = t.distrust()
 		}
@@ -45,6 +46,12 @@ func (j *Journal) turn() (*turn, error) {
 	return t, nil
 }
 
+// use goes on with an index of which nothing is on the desk.
+func (t *turn) use(x *index) {
+	t.x, x.desk = x, t.j.desk
+	x.desk.clear()
+}
+
 // close ends the turn. What is not saved here the next turn reads again.
 func (t *turn) close() {
 	for _, f := range t.old {
@@ -54,7 +61,6 @@ func (t *turn) close() {
 		return
 	}
 	t.save()
-	t.j.room = t.x.room
 	if t.stale {
 		t.x.close()
 	} else {
@@ -176,6 +182,7 @@ func (t *turn) install(x *index) error {
 	if err != nil {
 		return err
 	}
-	t.x, t.saved = y, y.header
+	t.use(y)
+	t.saved = y.header
 	return nil
 }

@@ -17,6 +17,7 @@ func filled(t testing.TB, hashPages uint32, seed uint64) *index {
 	sizes := firstSizes()
 	sizes.hashPages = hashPages
 	x := newIndex(sizes)
+	x.desk = new(desk)
 	draw := func() (h hash) {
 		for i := range h {
 			h[i] = byte(random.Uint32())
