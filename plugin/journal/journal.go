@@ -105,9 +105,10 @@ type Journal struct {
 	syncing chan struct{} // held while the file is flushed, or exchanged
 	active  *os.File      // the segment that is written to; changed with turns and syncing
 	segment uint32
-	born    time.Time // when its first line was written
-	synced  uint64    // the number of the last line known to be on the disk; guarded by syncing
-	anchor  error     // the first failure of the anchor; guarded by syncing
+	born    time.Time                     // when its first line was written
+	synced  atomic.Uint64                 // the number of the last line known to be on the disk; changed with syncing
+	flushed atomic.Pointer[chan struct{}] // closed when the next flush has ended
+	anchor  error                         // the first failure of the anchor; guarded by syncing
 
 	wrote  atomic.Pointer[mark]  // after the last line that this process wrote
 	broken atomic.Pointer[Error] // set by a failed flush: what is on the disk is not known any more
@@ -129,6 +130,8 @@ func Open(ctx context.Context, dir string, o Options) (*Journal, error) {
 		turns: make(chan struct{}, 1), syncing: make(chan struct{}, 1),
 		desk: new(desk),
 	}
+	flushed := make(chan struct{})
+	j.flushed.Store(&flushed)
 	var err error
 	if j.root, err = openDirectory(dir, o); err != nil {
 		return nil, err

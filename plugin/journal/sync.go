@@ -16,15 +16,25 @@ type anchored struct {
 }
 
 // sync returns when the line with that number is on the disk. Those that come
-// while another's is being flushed share the next flush. After one that failed
-// nothing is known to be there, and this Journal writes nothing more.
+// while another's is being flushed share the next flush, and all go on when it has
+// ended. After one that failed nothing is known to be there, and this Journal
+// writes nothing more.
 func (j *Journal) sync(seq uint64) error {
-	j.syncing <- struct{}{}
-	defer func() { <-j.syncing }()
-	if j.broken.Load() == nil && j.synced >= seq {
-		return nil
+	for {
+		flushed := *j.flushed.Load()
+		if j.broken.Load() == nil && j.synced.Load() >= seq {
+			return nil
+		}
+		select {
+		case <-flushed:
+		case j.syncing <- struct{}{}:
+			defer func() { <-j.syncing }()
+			if j.broken.Load() == nil && j.synced.Load() >= seq {
+				return nil
+			}
+			return j.flush()
+		}
 	}
-	return j.flush()
 }
 
 // syncAll flushes all that this process wrote.
@@ -41,7 +51,7 @@ func (j *Journal) flush() error {
 		return e
 	}
 	head := j.wrote.Load()
-	if head == nil || head.seq <= j.synced {
+	if head == nil || head.seq <= j.synced.Load() {
 		return nil
 	}
 	j.options.Step("sync")
@@ -49,10 +59,16 @@ func (j *Journal) flush() error {
 		return j.brokenBy(err)
 	}
 	j.options.Step("synced")
-	j.synced = head.seq
-	if j.options.Anchor == nil {
-		return nil
+	if j.options.Anchor != nil {
+		j.tell(head)
 	}
+	j.synced.Store(head.seq) // nobody goes on before the anchor knows
+	j.wake()
+	return nil
+}
+
+// tell tells the anchor the head of the chain.
+func (j *Journal) tell(head *mark) {
 	data, err := json.Marshal(anchored{time.Now().UTC().Truncate(time.Millisecond), head.seq, hex.EncodeToString(head.mac[:])})
 	if err == nil {
 		_, err = j.options.Anchor.Write(append(data, '\n'))
@@ -60,7 +76,12 @@ func (j *Journal) flush() error {
 	if j.anchor == nil {
 		j.anchor = err
 	}
-	return nil
+}
+
+// wake lets all go on that wait for the flush which has ended.
+func (j *Journal) wake() {
+	next := make(chan struct{})
+	close(*j.flushed.Swap(&next))
 }
 
 // brokenBy ends all writing: after a flush that failed the kernel may have
