@@ -44,6 +44,18 @@ func (j *Journal) syncAll() error {
 	return j.flush()
 }
 
+// syncSegment puts the active segment on the disk, whoever wrote what is in it,
+// and says which one that was.
+func (j *Journal) syncSegment() (uint32, error) {
+	j.syncing <- struct{}{}
+	defer func() { <-j.syncing }()
+	before := j.synced.Load()
+	if err := j.flush(); err != nil || j.synced.Load() > before {
+		return j.segment, err
+	}
+	return j.segment, j.flushFile()
+}
+
 // flush puts on the disk what was written until now, and tells the anchor.
 // syncing is the caller's.
 func (j *Journal) flush() error {
@@ -54,16 +66,25 @@ func (j *Journal) flush() error {
 	if head == nil || head.seq <= j.synced.Load() {
 		return nil
 	}
-	j.options.Step("sync")
-	if err := j.active.Sync(); err != nil {
-		return j.brokenBy(err)
+	if err := j.flushFile(); err != nil {
+		return err
 	}
-	j.options.Step("synced")
 	if j.options.Anchor != nil {
 		j.tell(head)
 	}
 	j.synced.Store(head.seq) // nobody goes on before the anchor knows
 	j.wake()
+	return nil
+}
+
+// flushFile flushes the active segment. syncing is the caller's: of two flushes of
+// one file at once the system may tell only one that it failed.
+func (j *Journal) flushFile() error {
+	j.options.Step("sync")
+	if err := j.active.Sync(); err != nil {
+		return j.brokenBy(err)
+	}
+	j.options.Step("synced")
 	return nil
 }
 
