@@ -1,11 +1,15 @@
 package journal
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/kes-respond/kes-respond/shared"
 )
 
 // disk knows how far each file of a ledger is flushed, whichever of the processes
@@ -59,6 +63,17 @@ func (d *disk) holds(t testing.TB, j *Journal, at place, line int64, what string
 	}
 }
 
+// index proves the same of what the index says is on the disk.
+func (d *disk) index(t testing.TB, j *Journal) {
+	t.Helper()
+	x, err := j.openIndex()
+	if err != nil {
+		return // somebody is writing it
+	}
+	defer x.close()
+	d.holds(t, j, x.flushed.at, 0, "what the index says is flushed")
+}
+
 // TestAFileIsFlushedWholeBeforeTheNext: also what another process wrote, and did
 // not flush.
 func TestAFileIsFlushedWholeBeforeTheNext(t *testing.T) {
@@ -68,4 +83,60 @@ func TestAFileIsFlushedWholeBeforeTheNext(t *testing.T) {
 	c := a.mustClaim(t, keyed(deletes("1"), "1"))
 	require.NoError(t, c.Sending(t.Context(), added)) // is not flushed
 	d.holds(t, b, b.mustClaim(t, keyed(deletes("2"), "2")).at, 1, "a claim")
+}
+
+// TestTheIndexIsNotAheadOfTheLines: what it says is on the disk is not read again
+// after a power failure, and missed where the lines end before it.
+func TestTheIndexIsNotAheadOfTheLines(t *testing.T) {
+	d := &disk{flushed: map[uint32]int64{}}
+	dir := newDir(t)
+	a, b := d.process(t, dir, 1<<20), d.process(t, dir, 1<<20)
+	c := a.mustClaim(t, keyed(deletes("1"), "1"))
+	b.mustClaim(t, keyed(deletes("2"), "2"))
+	require.NoError(t, c.Sending(t.Context(), added))
+	require.NoError(t, b.settle(t.Context()))
+	d.index(t, b)
+	require.NoError(t, b.exclusive(t.Context(), func(tu *turn) error {
+		require.Equal(t, tu.x.covered.seq, tu.x.flushed.seq, "it says nothing new")
+		return nil
+	}))
+}
+
+// TestNothingIsToldBeforeItIsOnTheDisk: of many at once in two processes nobody
+// goes on before the line is flushed, and all that it stands on.
+func TestNothingIsToldBeforeItIsOnTheDisk(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	d := &disk{flushed: map[uint32]int64{}}
+	dir := newDir(t)
+	js := []*Journal{d.process(t, dir, 8<<10), d.process(t, dir, 8<<10)}
+	var all sync.WaitGroup
+	for i := range 16 {
+		random := rand.New(rand.NewPCG(seed, uint64(i)))
+		j := js[i%2]
+		all.Go(func() {
+			for n := range 12 {
+				id := fmt.Sprint(i, "-", n)
+				c, _, err := j.Claim(t.Context(), keyed(deletes(id), id), nil)
+				if !assert.NoError(t, err) {
+					return
+				}
+				d.holds(t, j, c.at, 1, "a claim")
+				assert.NoError(t, c.Sending(t.Context(), added))
+				if random.IntN(3) == 0 {
+					continue
+				}
+				assert.NoError(t, c.Stored(t.Context(), int64(i*100+n), added))
+				if r, found, err := j.ByKey(t.Context(), id); assert.NoError(t, err) && assert.True(t, found) {
+					assert.Equal(t, Stored, r.Stage)
+				}
+				c.Updated()
+				assert.NoError(t, c.Ended(t.Context(), shared.Submitted, "", ""))
+				d.index(t, j)
+			}
+		})
+	}
+	all.Wait()
+	require.Greater(t, segmentsOf(t, js[0])[1], uint32(4), "no file was followed by another")
+	sound(t, js[0], nil)
 }

@@ -119,15 +119,21 @@ func (j *Journal) brokenBy(err error) error {
 	return j.broken.Load()
 }
 
-// settle notes how much of the index is on the disk, so that after a power
-// failure no more than a segment has to be read again. It flushes outside of
-// any turn: nobody else waits for it.
+// settle notes how much of the index is on the disk, and the lines that it knows,
+// so that after a power failure no more than a segment has to be read again. It
+// flushes outside of any turn: nobody else waits for it.
 func (j *Journal) settle(ctx context.Context) error {
 	x, err := j.openIndex()
 	if err != nil {
 		return nil // it is being made anew, which does the same
 	}
 	defer x.close()
+	switch segment, err := j.syncSegment(); {
+	case err != nil:
+		return err
+	case x.covered.at.segment() > segment:
+		return nil // who began that one settles it
+	}
 	file := x.pages.(*os.File)
 	if err := file.Sync(); err != nil {
 		return j.brokenBy(err)
