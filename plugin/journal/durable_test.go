@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -139,4 +140,35 @@ func TestNothingIsToldBeforeItIsOnTheDisk(t *testing.T) {
 	all.Wait()
 	require.Greater(t, segmentsOf(t, js[0])[1], uint32(4), "no file was followed by another")
 	sound(t, js[0], nil)
+}
+
+// TestOneFlushAtATime: of two at once on one file the system tells only one that
+// it failed, and the other would say that all is well.
+func TestOneFlushAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold, armed, installed := make(chan struct{}), false, false
+		j := open(t, newDir(t), func(o *Options) {
+			o.Step = func(step string) {
+				switch {
+				case step == "sync" && armed:
+					armed = false
+					<-hold
+				case step == "install":
+					installed = true
+				}
+			}
+		})
+		installed, armed = false, true
+		var all sync.WaitGroup
+		all.Go(func() { j.mustClaim(t, deletes("1")) })
+		synctest.Wait()
+		all.Go(func() {
+			assert.NoError(t, j.exclusive(t.Context(), func(tu *turn) error { return tu.grow(roomHash) }))
+		})
+		synctest.Wait()
+		assert.False(t, installed, "the file was flushed a second time meanwhile")
+		close(hold)
+		all.Wait()
+		assert.True(t, installed)
+	})
 }

@@ -153,9 +153,9 @@ func (t *turn) covered(l line, at place, size int, m mac) {
 // install puts an index that was made in the place of the one on the disk.
 func (t *turn) install(x *index) error {
 	j := t.j
-	if err := j.active.Sync(); err != nil {
+	if _, err := j.syncSegment(); err != nil {
 		x.close()
-		return j.brokenBy(err)
+		return err
 	}
 	x.flushed, x.boot = x.covered, j.boot
 	err := x.saveHeader()
