@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -25,9 +26,7 @@ func crowd(t *testing.T, j *Journal, many int, one func(i int)) {
 		for i := range many {
 			all.Go(func() { one(i) })
 		}
-		for len(j.waiting()) < many {
-			runtime.Gosched()
-		}
+		j.await(many)
 		return nil
 	}))
 	all.Wait()
@@ -110,9 +109,7 @@ func TestWhoGivesUpIsNotServed(t *testing.T) {
 				return nil
 			})
 		}()
-		for len(j.waiting()) == 0 {
-			runtime.Gosched()
-		}
+		j.await(1)
 		cancel()
 		isKind(t, <-gaveUp, Busy)
 		return nil
@@ -124,7 +121,14 @@ func TestWhoGivesUpIsNotServed(t *testing.T) {
 func (j *Journal) waiting() []*errand {
 	j.queue.mu.Lock()
 	defer j.queue.mu.Unlock()
-	return j.queue.wait
+	return slices.Clone(j.queue.wait)
+}
+
+// await returns when so many wait for a turn.
+func (j *Journal) await(many int) {
+	for len(j.waiting()) < many {
+		runtime.Gosched()
+	}
 }
 
 // TestAnErrandThatSpoilsTheTurn is the last in it: the next one sees an index that
