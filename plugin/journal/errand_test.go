@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -10,7 +9,6 @@ import (
 	"runtime"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -240,40 +238,4 @@ func TestNobodyKeepsTheLock(t *testing.T) {
 	cancel()
 	all.Wait()
 	sound(t, other, nil)
-}
-
-// slowAnchor knows the head some time after it was told.
-type slowAnchor struct{ knows atomic.Uint64 }
-
-func (s *slowAnchor) Write(data []byte) (int, error) {
-	var head anchored
-	err := json.Unmarshal(data, &head)
-	for range 2000 {
-		runtime.Gosched()
-	}
-	s.knows.Store(head.Seq)
-	return len(data), err
-}
-
-// TestNobodyGoesOnBeforeTheAnchorKnows, also of those who did not flush.
-func TestNobodyGoesOnBeforeTheAnchorKnows(t *testing.T) {
-	anchor := &slowAnchor{}
-	var flushes atomic.Int64
-	j := open(t, newDir(t), func(o *Options) {
-		o.Anchor = anchor
-		o.Step = func(s string) {
-			if s == "sync" {
-				flushes.Add(1)
-			}
-		}
-	})
-	const many = 30
-	before := flushes.Load()
-	crowd(t, j, many, func(i int) {
-		c, _, err := j.Claim(t.Context(), keyed(deletes(fmt.Sprint(i)), fmt.Sprint(i)), nil)
-		if assert.NoError(t, err) {
-			assert.LessOrEqual(t, c.Record().Seq, anchor.knows.Load())
-		}
-	})
-	assert.Less(t, flushes.Load()-before, int64(many), "no flush was shared")
 }
