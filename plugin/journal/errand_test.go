@@ -45,6 +45,8 @@ func TestATurnIsShared(t *testing.T) {
 		e := deletes(fmt.Sprint(i))
 		err := j.exclusive(t.Context(), func(tu *turn) error {
 			turns[tu]++
+			seq, sure := j.peek()
+			assert.Equal(t, []any{tu.x.covered.seq, true}, []any{seq, sure}, "a kill would have it read again what the errand before wrote")
 			_, err := tu.append(line{Event: string(Claimed), By: j.self, Boot: j.boot, Entry: e, progress: progress{Stage: Claimed}})
 			return errors.Join(err, want)
 		})
@@ -190,6 +192,12 @@ func TestALedgerInUseSeesWhatBecameOfItsIndex(t *testing.T) {
 				require.Equal(t, fmt.Sprint("more", i), r.ID.Text())
 			}
 			j.mustClaim(t, keyed(deletes("2"), "two"))
+			require.NoError(t, j.exclusive(t.Context(), func(tu *turn) error {
+				now, err := os.Lstat(index(dir))
+				require.NoError(t, err)
+				require.True(t, os.SameFile(now, tu.x.file), "it uses another than the others")
+				return nil
+			}))
 			_, found, err := open(t, dir).ByKey(t.Context(), "one")
 			require.NoError(t, err)
 			require.True(t, found)
