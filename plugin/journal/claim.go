@@ -43,7 +43,8 @@ type Claim struct {
 //
 // What is allowed and answered by nobody is put before limit, unless that is
 // nil: in the same turn, so that of several requests for the last place one gets
-// it. What it refuses is recorded as refused. It must not call the ledger.
+// it. What it refuses is recorded as refused. It must not call the ledger, nor
+// wait for who does: it may run in the goroutine of another caller.
 //
 // ctx bounds the wait for the ledger. Concurrent claims share a flush.
 func (j *Journal) Claim(ctx context.Context, e Entry, limit Limit) (*Claim, *Prior, error) {
@@ -200,7 +201,7 @@ func (c *Claim) Updated() {
 }
 
 // Ended records the outcome. It is flushed, save for Submitted, which says no
-// more than Stored did.
+// more than Stored did and, where Updated was called, what may be repeated.
 func (c *Claim) Ended(ctx context.Context, o shared.Outcome, code shared.Code, message string) error {
 	p := c.progress
 	p.Outcome, p.Code, p.Message = o, code, shortened(message, maxMessage)
