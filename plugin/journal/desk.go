@@ -1,5 +1,7 @@
 package journal
 
+import "errors"
+
 // desk is what is held in memory of an index while a turn lasts: nobody else
 // changes it then. The memory serves from one turn to the next, what is in it does
 // not.
@@ -32,4 +34,45 @@ func (d *desk) at(number int64) (page []byte, there bool) {
 func (d *desk) drop(number int64) {
 	d.pages[number%int64(len(d.pages))].number = 0
 	d.read = false
+}
+
+// read gives a page, which is the caller's to change until the next call.
+func (x *index) read(number int64) ([]byte, error) {
+	page := x.buffer[:]
+	if x.desk == nil || number == 0 {
+		return page, x.fetch(page, number)
+	}
+	kept, there := x.desk.at(number)
+	if !there {
+		if err := x.fetch(kept, number); err != nil {
+			x.desk.drop(number)
+			return nil, err
+		}
+	}
+	copy(page, kept)
+	return page, nil
+}
+
+func (x *index) fetch(page []byte, number int64) error {
+	if n, err := x.ReadAt(page, number*pageSize); n < pageSize {
+		return errors.Join(errIndex, err)
+	}
+	if !isSealed(page, number) {
+		return errIndex
+	}
+	return nil
+}
+
+func (x *index) write(page []byte, number int64) error {
+	seal(page, number)
+	_, err := x.WriteAt(page, number*pageSize)
+	switch {
+	case x.desk == nil:
+	case err != nil:
+		x.desk.drop(number) // what is there now is not known
+	case number > 0:
+		kept, _ := x.desk.at(number)
+		copy(kept, page)
+	}
+	return err
 }

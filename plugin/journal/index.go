@@ -87,49 +87,8 @@ func checksum(page []byte, number int64) uint32 {
 	return crc32.Update(crc32.Checksum(n[:], checksums), checksums, page[4:])
 }
 
-// read gives a page, which is the caller's to change until the next call.
-func (x *index) read(number int64) ([]byte, error) {
-	page := x.buffer[:]
-	if x.desk == nil || number == 0 {
-		return page, x.fetch(page, number)
-	}
-	kept, there := x.desk.at(number)
-	if !there {
-		if err := x.fetch(kept, number); err != nil {
-			x.desk.drop(number)
-			return nil, err
-		}
-	}
-	copy(page, kept)
-	return page, nil
-}
-
-func (x *index) fetch(page []byte, number int64) error {
-	if n, err := x.ReadAt(page, number*pageSize); n < pageSize {
-		return errors.Join(errIndex, err)
-	}
-	if !isSealed(page, number) {
-		return errIndex
-	}
-	return nil
-}
-
 func isSealed(page []byte, number int64) bool {
 	return binary.LittleEndian.Uint32(page) == checksum(page, number)
-}
-
-func (x *index) write(page []byte, number int64) error {
-	seal(page, number)
-	_, err := x.WriteAt(page, number*pageSize)
-	switch {
-	case x.desk == nil:
-	case err != nil:
-		x.desk.drop(number) // what is there now is not known
-	case number > 0:
-		kept, _ := x.desk.at(number)
-		copy(kept, page)
-	}
-	return err
 }
 
 func count(page []byte) int       { return int(binary.LittleEndian.Uint16(page[4:])) }
