@@ -73,7 +73,7 @@ func TestKilledInASharedTurn(t *testing.T) {
 // TestAFullDiskInASharedTurn: what was not written was not sent, whoever's turn
 // it was, and what was sent is known.
 func TestAFullDiskInASharedTurn(t *testing.T) {
-	for limit := uint64(200_000); limit < 201_000; limit += 150 {
+	for limit := uint64(200_000); limit < 201_000; limit += 250 {
 		w := newJob(t)
 		w.Large, w.Keys, w.Crowd, w.Limit = true, 240, 24, limit
 		said := w.refused(t)
