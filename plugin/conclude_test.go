@@ -24,7 +24,7 @@ func left(t *testing.T, j *journal.Journal, id string, incident int64) uint64 {
 	now := time.Now().UTC().Truncate(time.Second)
 	require.NoError(t, claim.Sending(t.Context(), now))
 	require.NoError(t, claim.Stored(t.Context(), incident, now))
-	require.NoError(t, claim.Updated(t.Context()))
+	claim.Updated()
 	require.NoError(t, claim.Ended(t.Context(), shared.Submitted, "", "stored"))
 	return claim.Record().Seq
 }

@@ -146,10 +146,10 @@ func TestAnEndThatWasAskedForOutlivesItsProcess(t *testing.T) {
 				if step != "append" {
 					return
 				}
-				if appended++; appended == 6 { // head, claimed, sending, stored, updated, ended
+				if appended++; appended == 5 { // head, claimed, sending, stored, ended
 					close(stored)
 				}
-				if appended > 6 {
+				if appended > 5 {
 					runtime.Goexit()
 				}
 			}, followed)

@@ -104,7 +104,7 @@ func (o *order) add(ctx context.Context, a *attempt) error {
 	a.incident = id
 	a.lapses = o.claim.Stored(ctx, id, a.added)
 	if a.second = o.server.client.UpdateIncident(ctx, id, o.host.ID, false); a.second == nil {
-		a.lapses = errors.Join(a.lapses, o.claim.Updated(ctx))
+		o.claim.Updated()
 	}
 	return nil
 }
@@ -148,7 +148,7 @@ func (o *order) stored(ctx context.Context, a attempt) shared.Result {
 	result.Message = storedMessage + notKnownYet
 	if a.second != nil {
 		if a.second = o.update(ctx, a.incident, a.second); a.second == nil {
-			a.lapses = errors.Join(a.lapses, o.claim.Updated(ctx))
+			o.claim.Updated()
 		}
 	}
 	if a.second != nil {

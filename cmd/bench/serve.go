@@ -17,35 +17,52 @@ func request(name string, i int, more string) string {
 }
 
 // serve measures one process that answers many requests, so many at a time,
-// beside a loop over net/http that makes the same two calls for each.
+// beside a loop over net/http that makes two calls for each, and one that makes
+// the same three.
 func (b *bench) serve() error {
 	for _, flight := range []int{1, 8, 64} {
 		n := b.of(4000, 200)
-		var cpu, floorCPU, rate, floorRate []float64
+		cpu, rate := map[string][]float64{}, map[string][]float64{}
 		for round := range 3 {
 			s, err := b.emulator(fmt.Sprintf("serve-%d-%d", flight, round))
 			if err != nil {
 				return err
 			}
-			ours, err := b.inFlight(s, flight, n)
-			if err == nil {
-				var floor spent
-				floor, err = whole(b.command(s, b.program("floor"), strconv.Itoa(n), strconv.Itoa(flight)))
-				floorCPU, floorRate = append(floorCPU, floor.cpu.Seconds()/float64(n)), append(floorRate, float64(n)/floor.wall.Seconds())
+			for _, program := range []string{"ours", "bare", "look"} {
+				var took spent
+				switch program {
+				case "ours":
+					took, err = b.inFlight(s, flight, n)
+				case "bare":
+					took, err = whole(b.command(s, b.program("floor"), strconv.Itoa(n), strconv.Itoa(flight)))
+				default:
+					took, err = whole(b.command(s, b.program("floor"), strconv.Itoa(n), strconv.Itoa(flight), program))
+				}
+				if err != nil {
+					break
+				}
+				cpu[program] = append(cpu[program], took.cpu.Seconds()*1e3/float64(n))
+				rate[program] = append(rate[program], float64(n)/took.wall.Seconds())
 			}
 			s.stop()
 			if err != nil {
 				return err
 			}
-			cpu, rate = append(cpu, ours.cpu.Seconds()/float64(n)), append(rate, float64(n)/ours.wall.Seconds())
 		}
-		per := func(seconds float64) string { return fmt.Sprintf("%.2f ms", seconds*1e3) }
-		b.table.row(fmt.Sprintf("serve, %d in flight: requests a second", flight), fmt.Sprintf("%.0f", median(rate)),
-			fmt.Sprintf("%.0f net/http", median(floorRate)), times(median(rate)/median(floorRate)), "at least 0.8")
-		b.table.row(fmt.Sprintf("serve, %d in flight: CPU a request", flight), per(median(cpu)),
-			per(median(floorCPU))+" net/http", times(median(cpu)/median(floorCPU)), "")
+		b.beside(flight, "bare", "2 calls", "at least 0.8", cpu, rate)
+		b.beside(flight, "look", "the same 3 calls", "", cpu, rate)
 	}
 	return nil
+}
+
+// beside adds what serve took, beside a loop that makes so many calls.
+func (b *bench) beside(flight int, program, calls, aim string, cpu, rate map[string][]float64) {
+	ours, theirs := median(rate["ours"]), median(rate[program])
+	b.table.row(fmt.Sprintf("serve, %d in flight: requests a second", flight), fmt.Sprintf("%.0f", ours),
+		fmt.Sprintf("%.0f net/http, %s", theirs, calls), times(ours/theirs), aim)
+	ours, theirs = median(cpu["ours"]), median(cpu[program])
+	b.table.row(fmt.Sprintf("serve, %d in flight: CPU a request", flight), fmt.Sprintf("%.2f ms", ours),
+		fmt.Sprintf("%.2f ms net/http, %s", theirs, calls), times(ours/theirs), "")
 }
 
 // inFlight sends n requests, and the next one when one is answered.

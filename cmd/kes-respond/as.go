@@ -12,6 +12,8 @@ import (
 
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/dialect"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/secret"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/trusted"
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -64,7 +66,7 @@ func dialectByName(args []string) []string {
 func (s surroundings) dialect() dialect.Surroundings {
 	return dialect.Surroundings{
 		In: s.in, Out: s.out, Err: s.err, Getenv: s.getenv, Executable: s.executable, Version: version,
-		ReadFile: func(path string, most int) ([]byte, error) { return readFile(path, most, nil) },
+		ReadFile: func(path string, most int) ([]byte, error) { return trusted.ReadFile(path, most) },
 		Load:     load,
 		Password: printedPassword,
 		With: func(ctx context.Context, set dialect.Settings, do func(shared.Responder) error) error {
@@ -82,9 +84,9 @@ func (s surroundings) dialect() dialect.Surroundings {
 // printedPassword is the password that a helper prints, or "" where it prints
 // nothing.
 func printedPassword(ctx context.Context, from string, helper []string, in io.Reader) (string, error) {
-	said, err := printedBy(ctx, helper, in)
+	said, err := secret.PrintedBy(ctx, helper, in)
 	if err == nil && len(said) == 0 {
 		return "", nil
 	}
-	return passwordIn(from, said, err)
+	return secret.In(from, said, err)
 }

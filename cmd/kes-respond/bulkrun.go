@@ -180,18 +180,6 @@ func (b *bulk) one(ctx context.Context, i int) {
 	}
 }
 
-// noRoom ends a target of which the ledger could not say whether there is room for
-// it, and with it the bulk: nothing more can be recorded.
-func (b *bulk) noRoom(i int, err error) {
-	if b.starting.Err() != nil {
-		return // it was ended for another reason
-	}
-	r := journalRefusal(err)
-	r.Task, r.TargetHost = b.flags.task.Name, b.all[i].host
-	b.took(i, shared.NewID(), r)
-	b.stop(errors.New(r.Message))
-}
-
 func (b *bulk) request(i int) shared.Request {
 	r := b.template
 	r.ID, r.TargetHost, r.Params = shared.NewID(), b.all[i].host, b.all[i].params.sent

@@ -40,6 +40,18 @@ func (w *waiting) news(text string) bool {
 	return true
 }
 
+// noRoom ends a target of which the ledger could not say whether there is room for
+// it, and with it the bulk: nothing more can be recorded.
+func (b *bulk) noRoom(i int, err error) {
+	if b.starting.Err() != nil {
+		return // it was ended for another reason
+	}
+	r := journalRefusal(err)
+	r.Task, r.TargetHost = b.flags.task.Name, b.all[i].host
+	b.took(i, shared.NewID(), r)
+	b.stop(errors.New(r.Message))
+}
+
 // journalRefusal is the result of what the ledger cannot be asked about.
 func journalRefusal(err error) shared.Result {
 	e := &shared.Error{Code: shared.Journal, Message: "the ledger cannot be asked how many requests are open, so nothing was sent: " + err.Error()}

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"path/filepath"
 	"runtime"
-	"strings"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/strict"
 	"github.com/kes-respond/kes-respond/shared"
 )
 
@@ -26,34 +24,6 @@ type configFile struct {
 	Connections   *bool                 `json:"requestConnections"` // nil: yes
 	FollowCalls   *int                  `json:"followCalls"`        // nil: plugin.DefaultFollowCalls
 	path          string
-}
-
-// configError names all that is wrong in a configuration. It quotes the names
-// of settings, never their values.
-type configError struct {
-	path  string
-	found []shared.Violation
-	lines map[string]int // by pointer
-}
-
-func (e *configError) Error() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s breaks the rules for configurations:", e.path)
-	for i, v := range e.found {
-		if i == shared.MaxListed {
-			fmt.Fprintf(&b, "\n  and %d more", len(e.found)-i)
-			break
-		}
-		at := v.Pointer
-		if at == "" {
-			at = "the whole"
-		}
-		if line := e.lines[v.Pointer]; line > 0 {
-			at += fmt.Sprintf(" (line %d)", line)
-		}
-		fmt.Fprintf(&b, "\n  %s %s", at, v.Message)
-	}
-	return b.String()
 }
 
 // file reads the configuration, or an empty one where none is found in the
@@ -82,7 +52,7 @@ func (f settingsFlags) file(s surroundings) (configFile, error) {
 // readConfig reads the configuration.
 func readConfig(path string) (configFile, error) {
 	file := configFile{path: path}
-	return file, readSettings(path, "config", &file, func() ([]shared.Violation, error) {
+	return file, strict.Read(path, "config", &file, func() ([]shared.Violation, error) {
 		found := file.sense()
 		if len(found) > 0 {
 			return found, nil
@@ -91,50 +61,6 @@ func readConfig(path string) (configFile, error) {
 		file, err = file.rooted(path)
 		return nil, err
 	})
-}
-
-// readSettings reads a file that nobody else can have written, strictly: YAML
-// becomes JSON member for member, and that is checked as a request is, then
-// against the named schema. sense says what the schema cannot, once it is read.
-func readSettings(path, schema string, into any, sense func() ([]shared.Violation, error)) error {
-	data, err := readTrusted(path, writableByOthers)
-	if err != nil {
-		return err
-	}
-	return parseSettings(path, data, schema, into, sense)
-}
-
-// parseSettings is readSettings of what was read already.
-func parseSettings(path string, data []byte, schema string, into any, sense func() ([]shared.Violation, error)) error {
-	y, err := readYAML(data)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	if y == nil {
-		return nil
-	}
-	found := y.found
-	for _, check := range []func() ([]shared.Violation, error){
-		func() ([]shared.Violation, error) { return shared.CheckJSON(y.json.Bytes()) },
-		func() ([]shared.Violation, error) { return checkSettings(schema, y.json.Bytes()) },
-		func() ([]shared.Violation, error) {
-			if err := json.Unmarshal(y.json.Bytes(), into); err != nil {
-				return nil, fmt.Errorf("the schema let through what cannot be read: %T", err)
-			}
-			return sense()
-		},
-	} {
-		if len(found) > 0 {
-			break
-		}
-		if found, err = check(); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
-	}
-	if len(found) > 0 {
-		return &configError{path, found, y.lines}
-	}
-	return nil
 }
 
 // sense names what the schema cannot.

@@ -28,6 +28,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/trusted"
 	"github.com/kes-respond/kes-respond/shared"
 	"github.com/kes-respond/kes-respond/shared/jsonl"
 	"github.com/kes-respond/kes-respond/shared/rpc"
@@ -280,7 +281,7 @@ func TestAskedFilesAreCertificatesOnDisk(t *testing.T) {
 	for _, path := range []string{
 		"", "good.pem", "./good.pem", dir, pipe, "/dev/null", "/dev/zero", "/proc/self/environ", "/proc/kmsg", "/sys/kernel/uevent_seqnum", kernel, filepath.Join(dir, "none"), good + "\x00",
 		file(t, filepath.Join(dir, "open.pem"), "x", 0o666), file(t, filepath.Join(dir, "empty.pem"), "", 0o644),
-		file(t, filepath.Join(dir, "long.pem"), strings.Repeat("x", maxTrustedBytes+1), 0o644),
+		file(t, filepath.Join(dir, "long.pem"), strings.Repeat("x", trusted.MaxBytes+1), 0o644),
 	} {
 		_, err := readAsked(path)
 		assert.Error(t, err, path)

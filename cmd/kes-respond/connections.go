@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/trusted"
 	"github.com/kes-respond/kes-respond/plugin"
 )
 
@@ -41,5 +42,5 @@ func readAsked(path string) ([]byte, error) {
 	if err != nil || !info.Mode().IsRegular() || info.Size() == 0 {
 		return nil, errNotAsked
 	}
-	return readTrusted(path, fs.FileMode(writableByOthers))
+	return trusted.Read(path, fs.FileMode(trusted.Writable))
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/policyfile"
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/plugin/journal"
 	"github.com/kes-respond/kes-respond/plugin/ksc"
@@ -30,10 +31,10 @@ import (
 func (r *hostileRun) direct() {
 	trust, err := ksc.ParseTrust(r.ksc.CertificatePEM())
 	require.NoError(r.t, err)
-	policy, err := readPolicies("", r.policy())
+	policy, err := policyfile.Read("", r.policy())
 	require.NoError(r.t, err)
 	p, err := plugin.New(r.t.Context(), plugin.Config{
-		Version: "test", Policy: policy.now, Servers: map[string]ksc.Config{"default": {
+		Version: "test", Policy: policy.Now, Servers: map[string]ksc.Config{"default": {
 			Addr: net.JoinHostPort(r.at.host, r.at.port), User: "edr-operator", Password: emulatorPassword, Trust: trust, Dial: r.ksc.Dial,
 		}},
 		Ledger: func(ctx context.Context) (*journal.Journal, error) {

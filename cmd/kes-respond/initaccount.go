@@ -8,6 +8,7 @@ import (
 
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/secret"
 	"github.com/kes-respond/kes-respond/shared"
 )
 
@@ -31,7 +32,7 @@ func (i *foundation) account(ctx context.Context) (err error) {
 		if i.ask == nil {
 			return exit.Usage("init: no password: set kscPassword in the environment, or kscPasswordFile to a file that only its owner can read")
 		}
-		password, err := i.ask.secret(ctx, "Password (it is not shown)", func(text string) error { return checkPassword("the answer", text) })
+		password, err := i.ask.secret(ctx, "Password (it is not shown)", func(text string) error { return secret.Check("the answer", text) })
 		if err != nil {
 			return err
 		}

@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/strict"
 	"github.com/kes-respond/kes-respond/plugin/ksc"
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -69,7 +70,7 @@ func (i *foundation) write(context.Context) (err error) {
 	text, err := i.yaml()
 	if err == nil {
 		var file configFile
-		err = parseSettings(i.path, text, "config", &file, func() ([]shared.Violation, error) { return file.sense(), nil })
+		err = strict.Parse(i.path, text, "config", &file, func() ([]shared.Violation, error) { return file.sense(), nil })
 		if err == nil && (file.Host != i.server.Host || file.User != i.server.User) {
 			err = fmt.Errorf("%s would not say what was answered", i.path)
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/policyfile"
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/plugin/task"
 	"github.com/kes-respond/kes-respond/shared"
@@ -48,7 +49,7 @@ func servePlugin(ctx context.Context, s surroundings, f settingsFlags) error {
 	}
 	return withPlugin(ctx, s, f, func(p *plugin.Plugin, set settings) error {
 		log := slog.New(rpc.LogHandler(s.err, slog.LevelInfo))
-		set.policies.hear(loggedTo(ctx, log))
+		set.policies.Hear(policyfile.LoggedTo(ctx, log))
 		defer recoverBeside(ctx, p, log)()
 		err := rpc.Serve(ctx, p, invitation, rpc.Options{Log: log})
 		if err != nil {

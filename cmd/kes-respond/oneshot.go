@@ -14,6 +14,7 @@ import (
 
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/params"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/trusted"
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/plugin/task"
 	"github.com/kes-respond/kes-respond/shared"
@@ -215,7 +216,7 @@ func load(t *task.Task, path string) (string, error) {
 	var files []task.File
 	room := shared.MaxRequestBytes
 	for _, p := range paths {
-		data, err := readFile(p, room, nil)
+		data, err := trusted.ReadFile(p, room)
 		if err != nil {
 			return "", err
 		}

@@ -1,26 +1,19 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
+
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/secret"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/trusted"
 )
 
-// The bounds of a password, and of the helper that prints it.
-const (
-	maxPasswordBytes = 4096
-	helperBound      = 10 * time.Second
-	helperRest       = 5 * time.Second // between two runs: what it said holds so long
-)
+// helperRest is the time between two runs of a helper: what it said holds so long.
+const helperRest = 5 * time.Second
 
 // sharedByACL are the rights that nobody else may have on a credential of
 // systemd: it grants us reading by an access list, which shows as the group's.
@@ -33,22 +26,22 @@ func (c serverFile) secret(ctx context.Context, getenv func(string) string, serv
 	switch {
 	case c.password != nil:
 		password := c.password()
-		return password, checkPassword("kscPassword", password)
+		return password, secret.Check("kscPassword", password)
 	case c.PasswordFile != "":
-		data, err := readTrusted(c.PasswordFile, readableByOthers)
-		return passwordIn("kscPasswordFile", data, err)
+		data, err := trusted.Read(c.PasswordFile, trusted.Readable)
+		return secret.In("kscPasswordFile", data, err)
 	case len(c.PasswordCommand) > 0:
-		data, err := printedBy(ctx, c.PasswordCommand, nil)
-		return passwordIn("kscPasswordCommand", data, err)
+		data, err := secret.PrintedBy(ctx, c.PasswordCommand, nil)
+		return secret.In("kscPasswordCommand", data, err)
 	}
 	if folder := getenv("CREDENTIALS_DIRECTORY"); folder != "" {
 		name := "kscPassword"
 		if server != defaultServer {
 			name += "." + server // never that of another server
 		}
-		data, err := readTrusted(filepath.Join(folder, name), sharedByACL)
+		data, err := trusted.Read(filepath.Join(folder, name), sharedByACL)
 		if !errors.Is(err, fs.ErrNotExist) {
-			return passwordIn("systemd credential "+name, data, err)
+			return secret.In("systemd credential "+name, data, err)
 		}
 	}
 	if server != defaultServer {
@@ -80,77 +73,4 @@ func (c serverFile) asked(getenv func(string) string, server string) func(contex
 		}
 		return password, failure
 	}
-}
-
-// passwordIn takes the one line that a file or a program holds.
-func passwordIn(from string, data []byte, err error) (string, error) {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		err = path.Err
-	}
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", from, err)
-	}
-	line := strings.TrimSuffix(strings.TrimPrefix(string(data), "\ufeff"), "\n")
-	line = strings.TrimSuffix(line, "\r")
-	return line, checkPassword(from, line)
-}
-
-// checkPassword refuses what cannot be the password that was meant: a few
-// wrong ones and KSC locks the account.
-func checkPassword(from, password string) error {
-	switch {
-	case password == "":
-		return fmt.Errorf("%s: the password is empty", from)
-	case len(password) > maxPasswordBytes:
-		return fmt.Errorf("%s: the password is longer than %d bytes", from, maxPasswordBytes)
-	case !utf8.ValidString(password):
-		return fmt.Errorf("%s: the password is not UTF-8", from)
-	case strings.ContainsAny(password, "\x00\r\n"):
-		return fmt.Errorf("%s: the password must be one line", from)
-	}
-	return nil
-}
-
-// printedBy runs a helper, without a shell, and returns what it prints. What
-// it says on standard error may hold anything, so nobody hears it.
-func printedBy(ctx context.Context, argv []string, in io.Reader) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, helperBound)
-	defer cancel()
-	var out printed
-	c := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	c.Stdin, c.Stdout = in, &out
-	c.WaitDelay = time.Second // a grandchild may hold the pipe
-	err := c.Run()
-	var path *fs.PathError
-	var start *exec.Error
-	var exit *exec.ExitError
-	switch {
-	case out.over:
-		return nil, fmt.Errorf("it printed more than %d bytes", maxPasswordBytes)
-	case ctx.Err() != nil:
-		return nil, fmt.Errorf("it did not end within %s", helperBound)
-	case errors.As(err, &path):
-		return nil, fmt.Errorf("it cannot be run: %w", path.Err)
-	case errors.As(err, &start):
-		return nil, fmt.Errorf("it cannot be run: %w", start.Err)
-	case errors.As(err, &exit):
-		return nil, fmt.Errorf("it ended with %s; run it by hand to see why", exit)
-	}
-	return out.data.Bytes(), err
-}
-
-// printed keeps as much as a password may have, and a line end.
-type printed struct {
-	data bytes.Buffer
-	over bool
-}
-
-// Write refuses what is too long, which ends the helper.
-func (p *printed) Write(b []byte) (int, error) {
-	if p.data.Len()+len(b) > maxPasswordBytes+len("\r\n") {
-		p.over = true
-		return 0, io.ErrShortWrite
-	}
-	return p.data.Write(b)
 }

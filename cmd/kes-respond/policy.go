@@ -12,28 +12,11 @@ import (
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
 	"github.com/kes-respond/kes-respond/plugin"
-	"github.com/kes-respond/kes-respond/plugin/guard"
 	"github.com/kes-respond/kes-respond/shared"
 )
 
 // policyFile always counts, whatever else is configured.
 const policyFile = "/etc/kes-respond/policy.yaml"
-
-// parsePolicy reads what a policy file holds.
-func parsePolicy(path string, data []byte) (guard.Policy, error) {
-	var file guard.File
-	var policy guard.Policy
-	read := false
-	err := parseSettings(path, data, "policy", &file, func() (found []shared.Violation, err error) {
-		read = file.Quota != "" || len(file.Deny)+len(file.Caps) > 0 || file.IsolatedHosts != nil
-		policy, found = guard.New(file)
-		return found, nil
-	})
-	if err == nil && !read {
-		err = fmt.Errorf("%s forbids nothing: a policy like that is no file", path)
-	}
-	return policy, err
-}
 
 func policyCommand(s surroundings) *cobra.Command {
 	c := &cobra.Command{

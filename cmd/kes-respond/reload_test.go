@@ -200,3 +200,7 @@ func TestARunningProgramTakesAChangedPassword(t *testing.T) {
 		ask(shared.Submitted)
 	})
 }
+
+func ruleNamed(name string) string {
+	return fmt.Sprintf("deny:\n  - {name: %s, reason: r, tasks: [startProcess]}\n", name)
+}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/trusted"
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/plugin/ksc"
 )
@@ -133,7 +134,7 @@ func (c certs) trust() (ksc.Trust, error) {
 			pins = append(pins, pin)
 			continue
 		}
-		data, err := readTrusted(one, writableByOthers)
+		data, err := trusted.Read(one, trusted.Writable)
 		if err != nil {
 			return ksc.Trust{}, fmt.Errorf("kscCert: %w", err)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/policyfile"
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/plugin/ksc"
 	"github.com/kes-respond/kes-respond/shared"
@@ -21,7 +22,7 @@ import (
 // environment and a configuration file, in this order.
 type settings struct {
 	plugin   plugin.Config
-	policies *policies
+	policies *policyfile.Files
 }
 
 // Format prints nothing of them, whatever the verb: the passwords of servers lie
@@ -51,7 +52,7 @@ func (f settingsFlags) settings(s surroundings) (settings, error) {
 	if err != nil {
 		return settings{}, exit.With(shared.ExitUsage, err)
 	}
-	policies, err := readPolicies(s.policy, file.Policy)
+	policies, err := policyfile.Read(s.policy, file.Policy)
 	if err != nil {
 		return settings{}, exit.With(shared.ExitUsage, err)
 	}
@@ -59,14 +60,14 @@ func (f settingsFlags) settings(s surroundings) (settings, error) {
 	if err != nil {
 		return settings{}, exit.With(shared.ExitUsage, err)
 	}
-	policies.hear(func(level slog.Level, text string) {
+	policies.Hear(func(level slog.Level, text string) {
 		if level > slog.LevelInfo {
 			fmt.Fprintf(s.err, "kes-respond: warning: %s\n", text)
 		}
 	})
 	set := settings{policies: policies, plugin: plugin.Config{
 		Version: version, Area: file.Area, Default: def, Servers: map[string]ksc.Config{},
-		Policy: policies.now, Ledger: file.Ledger.ledger(s).open, Unmarked: file.Mark != nil && !*file.Mark, ResendAfterSearch: file.Resend, CheckAnew: f.anew,
+		Policy: policies.Now, Ledger: file.Ledger.ledger(s).open, Unmarked: file.Mark != nil && !*file.Mark, ResendAfterSearch: file.Resend, CheckAnew: f.anew,
 		Connections: file.connections(s), FollowCalls: plugin.DefaultFollowCalls,
 	}}
 	if file.FollowCalls != nil {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/policyfile"
 	"github.com/kes-respond/kes-respond/plugin/guard"
 	"github.com/kes-respond/kes-respond/plugin/ksc"
 	"github.com/kes-respond/kes-respond/shared"
@@ -205,53 +205,11 @@ func TestOnlyTheServerThatIsMeantIsMadeReady(t *testing.T) {
 	assert.ErrorContains(t, err, "server a: kscPasswordCommand")
 }
 
-// TestAPolicyIsNotPassedOver: the one that always counts may be absent, and
-// nothing else; the configured one must be there.
-func TestAPolicyIsNotPassedOver(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "policy.yaml")
-	p, err := readPolicies(path, "")
-	require.NoError(t, err)
-	assert.Empty(t, verdicts(p))
-	_, err = readPolicies("", path)
-	assert.ErrorIs(t, err, os.ErrNotExist)
-	require.NoError(t, os.Symlink("nowhere", path))
-	_, err = readPolicies(path, "")
-	assert.Error(t, err, "a link to nothing is a policy that was lost")
-	require.NoError(t, os.Remove(path))
-
-	const rule = "deny:\n  - {name: %s, reason: r, tasks: [startProcess]}\n"
-	file(t, path, fmt.Sprintf(rule, "a"), 0o644)
-	other := file(t, filepath.Join(dir, "other.yaml"), fmt.Sprintf(rule, "b"), 0o644)
-	p, err = readPolicies(path, other)
-	require.NoError(t, err)
-	assert.Len(t, verdicts(p), 2, "both count")
-
-	for text, says := range map[string]string{
-		"":                                 "forbids nothing",
-		"{}":                               "forbids nothing",
-		"deny: []":                         "/deny (line 1)",
-		"deny:\n  - {name: a, reason: r}":  "/deny/0 (line 2) needs tasks or effects",
-		"deny:\n  - {name: a, tasks: [x]}": "/deny/0/reason is required",
-		"allow: [x]":                       "/allow (line 1) is no setting",
-		"deny:\n  - name: a\n    reason: r\n    effects: [isolate]\n":                         "/deny/0/effects/0 (line 4)",
-		"deny:\n  - name: a\n    reason: r\n    tasks: [x]\n    folders: [Windows]\n":         "/deny/0/folders/0 (line 5) must be the full path of a folder",
-		"deny:\n  - name: a\n    reason: r\n    tasks: [x]\n    hosts: {addresses: [here]}\n": "/deny/0/hosts/addresses/0 (line 5) must be an IPv4 address",
-	} {
-		file(t, path, text, 0o644)
-		_, err := readPolicies(path, "")
-		assert.ErrorContains(t, err, says, text)
-	}
-	file(t, path, fmt.Sprintf(rule, "a"), 0o666)
-	_, err = readPolicies(path, "")
-	assert.ErrorContains(t, err, "chmod")
-}
-
 // TestThePolicyExample is one that the program takes.
 func TestThePolicyExample(t *testing.T) {
-	files, err := readPolicies("", file(t, filepath.Join(t.TempDir(), "policy.yaml"), policyExample, 0o644))
+	files, err := policyfile.Read("", file(t, filepath.Join(t.TempDir(), "policy.yaml"), policyExample, 0o644))
 	require.NoError(t, err)
-	p, warning := files.now()
+	p, warning := files.Now()
 	assert.Empty(t, warning)
 	assert.False(t, p.Decide(guard.Question{Task: "startProcess", Effects: []shared.Effect{shared.Executes}}).Allowed)
 	assert.True(t, p.LooksAtHosts())

@@ -12,6 +12,7 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/trusted"
 	"github.com/kes-respond/kes-respond/shared"
 )
 
@@ -78,7 +79,7 @@ func (f *flaws) Error() string {
 // wait for input that does not come when ctx has ended.
 func readTargets(ctx context.Context, s surroundings, path string) (data []byte, err error) {
 	if path != "-" {
-		return readFile(path, maxTargetsBytes, nil)
+		return trusted.ReadFile(path, maxTargetsBytes)
 	}
 	type input struct {
 		data []byte

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/policyfile"
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/plugin/task"
 	"github.com/kes-respond/kes-respond/shared"
@@ -32,7 +33,7 @@ finished first. The first line out is "hello".`,
 					fmt.Fprintln(s.err, "kes-respond: warning: no server is configured: only requests that bring a connection, and dry runs with hostLookup never, will be carried out")
 				}
 				log := slog.New(slog.NewTextHandler(s.err, nil))
-				set.policies.hear(loggedTo(c.Context(), log))
+				set.policies.Hear(policyfile.LoggedTo(c.Context(), log))
 				defer recoverBeside(c.Context(), p, log)()
 				err := jsonl.Serve(c.Context(), p, s.in, s.out, jsonl.Options{Hello: hello(), Log: log})
 				if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/trusted"
 	"github.com/kes-respond/kes-respond/plugin/journal"
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -67,7 +68,7 @@ Exit codes: 0 sound; 1 there are flaws, or it could not be read.`,
 func (v *verified) verify(ctx context.Context, l ledger) (there bool, err error) {
 	var heads io.Reader
 	if v.Anchor != "" {
-		f, err := openAtOnce(v.Anchor)
+		f, err := trusted.Open(v.Anchor)
 		switch {
 		case err == nil:
 			defer f.Close()

@@ -146,3 +146,31 @@ func TestWhatWasAdoptedKeepsItsFile(t *testing.T) {
 		sound(t, j, nil)
 	})
 }
+
+// TestALedgerWithLinesOfTheSecondStep, as earlier versions wrote them, says the
+// same: it is done, and is not done again by who adopts the request.
+func TestALedgerWithLinesOfTheSecondStep(t *testing.T) {
+	dir := newDir(t)
+	first, other := open(t, dir), open(t, dir)
+	c := sending(t, first, keyed(deletes("1"), "k"))
+	require.NoError(t, c.Stored(t.Context(), 7, added))
+	c.Updated()
+	require.NoError(t, c.write(t.Context(), string(Updated), c.progress, false, nil))
+	require.NoError(t, first.Close())
+	for _, index := range []bool{true, false} {
+		if !index {
+			require.NoError(t, os.Remove(filepath.Join(dir, indexFile)))
+		}
+		r, found, err := other.ByIncident(t.Context(), "main", 7)
+		require.NoError(t, err)
+		require.True(t, found)
+		assert.True(t, r.InDoubt())
+		assert.False(t, r.MayBeSent)
+		assert.Equal(t, Updated, r.Stage)
+	}
+	assert.Equal(t, Updated, all(t, other, Filter{})[0].Stage)
+	d := other.mustAdopt(t, "k")
+	assert.Equal(t, []any{Updated, int64(7)}, []any{d.Record().Stage, d.Record().Incident})
+	require.NoError(t, d.Ended(t.Context(), shared.Submitted, "", ""))
+	sound(t, other, nil)
+}

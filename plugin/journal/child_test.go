@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -30,6 +31,7 @@ type job struct {
 	World  string
 	Keys   int // claims run over the keys 0 to Keys-1
 	Claims int // so many claims, of random keys; 0: each key in turn
+	Crowd  int // the keys so many at a time; 0: one
 	Seed   uint64
 	Step   string // kill yourself at this step,
 	Nth    int    // when it comes for the nth time
@@ -58,12 +60,11 @@ func child(text string) int {
 }
 
 func (w job) run(ctx context.Context) error {
+	var nth atomic.Int64
 	o := Options{PID: os.Getpid(), SegmentBytes: 8 << 10, KeepFor: w.Keep, Group: w.Group, Step: func(step string) {
-		if step == w.Step {
-			if w.Nth--; w.Nth == 0 {
-				_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-				select {}
-			}
+		if step == w.Step && nth.Add(1) == int64(w.Nth) {
+			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+			select {}
 		}
 	}}
 	if w.Large {
@@ -87,6 +88,9 @@ func (w job) run(ctx context.Context) error {
 	}
 	if w.Follow {
 		return errors.Join(w.follow(ctx, j), j.Close())
+	}
+	if w.Crowd > 0 {
+		return errors.Join(w.crowd(ctx, j), j.Close())
 	}
 	random := rand.New(rand.NewPCG(w.Seed, 1))
 	for i := range max(w.Claims, w.Keys) {
@@ -127,7 +131,9 @@ func (w job) send(ctx context.Context, c *Claim) error {
 	if err := w.tell(c.Record().IdempotencyKey); err != nil {
 		return err
 	}
-	return errors.Join(c.Stored(ctx, incident, added), c.Updated(ctx), c.Ended(ctx, shared.Submitted, "", "sent"))
+	err := c.Stored(ctx, incident, added)
+	c.Updated()
+	return errors.Join(err, c.Ended(ctx, shared.Submitted, "", "sent"))
 }
 
 // tell adds a line to the world.

@@ -43,7 +43,8 @@ type Claim struct {
 //
 // What is allowed and answered by nobody is put before limit, unless that is
 // nil: in the same turn, so that of several requests for the last place one gets
-// it. What it refuses is recorded as refused. It must not call the ledger.
+// it. What it refuses is recorded as refused. It must not call the ledger, nor
+// wait for who does: it may run in the goroutine of another caller.
 //
 // ctx bounds the wait for the ledger. Concurrent claims share a flush.
 func (j *Journal) Claim(ctx context.Context, e Entry, limit Limit) (*Claim, *Prior, error) {
@@ -189,15 +190,18 @@ func (c *Claim) stored(ctx context.Context, incident int64, added time.Time, may
 	return c.write(ctx, string(Stored), p, true, may)
 }
 
-// Updated records that the incident's second step is done.
-func (c *Claim) Updated(ctx context.Context) error {
-	p := c.progress
-	p.Stage = Updated
-	return c.write(ctx, string(Updated), p, false, nil)
+// Updated says that the incident's second step is done. It has no line of its
+// own: the next one, by Ended or Release, tells it as well. A process that is
+// killed before that leaves the request as stored, and whoever takes it over does
+// the second step again, which may be repeated.
+func (c *Claim) Updated() {
+	if c.j != nil && c.Outcome == "" {
+		c.progress.Stage = Updated
+	}
 }
 
 // Ended records the outcome. It is flushed, save for Submitted, which says no
-// more than Stored did.
+// more than Stored did and, where Updated was called, what may be repeated.
 func (c *Claim) Ended(ctx context.Context, o shared.Outcome, code shared.Code, message string) error {
 	p := c.progress
 	p.Outcome, p.Code, p.Message = o, code, shortened(message, maxMessage)

@@ -99,7 +99,7 @@ func TestATornLastLineIsCutAndNoted(t *testing.T) {
 		r, found, err := j.ByKey(t.Context(), "1")
 		require.NoError(t, err)
 		require.True(t, found)
-		assert.Equal(t, []any{Updated, shared.Outcome("")}, []any{r.Stage, r.Outcome}, "all but the last line is known")
+		assert.Equal(t, []any{Stored, shared.Outcome("")}, []any{r.Stage, r.Outcome}, "all but the last line is known")
 		assert.True(t, r.InDoubt())
 		doubt, err := j.InDoubt(t.Context())
 		require.NoError(t, err)

@@ -193,15 +193,26 @@ func (j *Journal) wrap(message string, err error) error {
 }
 
 // replace writes a file of the ledger anew, whole or not at all. It runs under
-// a lock, so that what is there of an earlier one was left by a crash. That is
-// removed: in a group it may be another user's, with a mode that keeps us out.
+// a lock, so that what is there of an earlier one was left by a crash.
 func (j *Journal) replace(name string, data []byte) error {
-	_ = j.root.Remove(name + ".new")
-	f, err := j.open(name+".new", os.O_WRONLY|os.O_CREATE|os.O_EXCL)
+	f, err := j.beginFile(name)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(data)
+	return j.endFile(f, name, err)
+}
+
+// beginFile makes an empty file that is to take the place of another. What a crash
+// left of an earlier one is removed: in a group it may be another user's, with a
+// mode that keeps us out.
+func (j *Journal) beginFile(name string) (*os.File, error) {
+	_ = j.root.Remove(name + ".new")
+	return j.open(name+".new", os.O_RDWR|os.O_CREATE|os.O_EXCL)
+}
+
+// endFile puts it in its place, where it was written without an error.
+func (j *Journal) endFile(f *os.File, name string, err error) error {
 	if err == nil {
 		err = f.Sync()
 	}

@@ -9,6 +9,9 @@ import (
 
 const noFollow = 0
 
+// keepsIndex is false: Windows replaces no file that is open.
+const keepsIndex = false
+
 // untrusted and reachable leave the question who may read and change a file to
 // its access list, which this version does not look at on this system.
 func untrusted(fs.FileInfo, bool) string { return "" }

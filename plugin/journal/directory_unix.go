@@ -12,6 +12,9 @@ import (
 
 const noFollow = syscall.O_NOFOLLOW
 
+// keepsIndex says that a file which is open can be replaced by another one.
+const keepsIndex = true
+
 // untrusted says why a file or folder is not safe from other users; "" when it
 // is. It must belong to us or root, or with a group to whoever made it.
 func untrusted(info fs.FileInfo, group bool) string {

@@ -128,7 +128,7 @@ func (t *turn) rebuild() error {
 		t.x.close()
 	}
 	t.stale = false
-	t.x = newIndex(firstSizes())
+	t.use(newIndex(firstSizes()))
 	t.x.first, t.x.covered, t.x.boot = first, start, t.j.boot
 	if err := t.follow(); err != nil {
 		return err

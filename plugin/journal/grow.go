@@ -26,17 +26,28 @@ func (h header) short(room roomError) roomError {
 	return room
 }
 
-// grow gives the index more room: a new file, in the place of the old one.
+// grow gives the index more room: a new file, in the place of the old one. It is
+// not made in memory, where it would be most of what a long run takes.
 func (t *turn) grow(room roomError) error {
-	bigger, err := t.x.grown(room)
-	if err != nil {
+	if _, ok := t.x.pages.(memory); ok {
+		bigger, err := t.x.grown(room, func(sizes header) (*index, error) { return newIndex(sizes), nil })
+		if err == nil {
+			t.use(bigger)
+		}
 		return err
 	}
-	if _, ok := t.x.pages.(memory); ok {
-		t.x = bigger
-		return nil
+	f, err := t.j.beginFile(indexFile)
+	if err != nil {
+		return t.j.diskError("cannot renew its index", err)
 	}
-	return t.install(bigger)
+	bigger, err := t.x.grown(room, func(sizes header) (*index, error) { return newIndexIn(f, sizes) })
+	switch {
+	case err == nil:
+		return t.install(bigger)
+	case !errors.Is(err, errIndex):
+		err = t.j.diskError("cannot renew its index", err)
+	}
+	return errors.Join(err, f.Close())
 }
 
 // crowded says that another line may not find room in the table.
@@ -44,10 +55,10 @@ func (h header) crowded() bool {
 	return float64(h.used+8) >= fill*pageSlots*float64(h.hashPages)
 }
 
-// grown is a copy in memory with room for more. What stands in segments that
+// grown is a copy with room for more, in what makes an empty index. What stands in segments that
 // are gone is left out. The header may know of fewer entries than there are: a
 // process that is killed between the two has written them, and not that.
-func (x *index) grown(room roomError) (*index, error) {
+func (x *index) grown(room roomError, empty func(header) (*index, error)) (*index, error) {
 	sizes := x.header
 	room &^= roomHash // what is gone may make room enough
 	if room&roomGauge != 0 {
@@ -69,7 +80,7 @@ func (x *index) grown(room roomError) (*index, error) {
 		if room&roomHash != 0 {
 			sizes.hashPages *= 2
 		}
-		bigger, err := x.copied(sizes)
+		bigger, err := x.copied(sizes, empty)
 		if err == nil && !bigger.crowded() {
 			return bigger, nil
 		}
@@ -85,9 +96,12 @@ func (x *index) grown(room roomError) (*index, error) {
 
 // copied is a copy of other sizes. Its error is of type roomError where one of
 // them does not do.
-func (x *index) copied(sizes header) (*index, error) {
+func (x *index) copied(sizes header, empty func(header) (*index, error)) (*index, error) {
 	sizes.used, sizes.openUsed = 0, 0
-	bigger := newIndex(sizes)
+	bigger, err := empty(sizes)
+	if err != nil {
+		return nil, err
+	}
 	all, err := x.open()
 	if err != nil {
 		return nil, err

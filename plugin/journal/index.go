@@ -6,6 +6,7 @@ import (
 	"errors"
 	"hash/crc32"
 	"io"
+	"os"
 )
 
 // The index is a file of pages that each carry a checksum: a header, the set
@@ -69,7 +70,8 @@ type index struct {
 	pages
 	header
 	buffer [pageSize]byte
-	room   []byte // for the pages of the isolated hosts, from one turn to the next
+	file   os.FileInfo
+	desk   *desk // nil for one that is being made
 }
 
 var checksums = crc32.MakeTable(crc32.Castagnoli)
@@ -85,25 +87,8 @@ func checksum(page []byte, number int64) uint32 {
 	return crc32.Update(crc32.Checksum(n[:], checksums), checksums, page[4:])
 }
 
-func (x *index) read(number int64) ([]byte, error) {
-	page := x.buffer[:]
-	if n, err := x.ReadAt(page, number*pageSize); n < pageSize {
-		return nil, errors.Join(errIndex, err)
-	}
-	if !isSealed(page, number) {
-		return nil, errIndex
-	}
-	return page, nil
-}
-
 func isSealed(page []byte, number int64) bool {
 	return binary.LittleEndian.Uint32(page) == checksum(page, number)
-}
-
-func (x *index) write(page []byte, number int64) error {
-	seal(page, number)
-	_, err := x.WriteAt(page, number*pageSize)
-	return err
 }
 
 func count(page []byte) int       { return int(binary.LittleEndian.Uint16(page[4:])) }

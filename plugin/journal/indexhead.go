@@ -107,14 +107,52 @@ func (j *Journal) openIndex() (*index, error) {
 		return nil, j.wrap("its index cannot be opened", err)
 	}
 	x := &index{pages: f}
-	if page, err := x.read(0); err == nil {
-		x.header, err = readHeader(page)
-		if info, e := f.Stat(); err == nil && e == nil && info.Size() == x.size() {
-			return x, nil
-		}
+	if x.file, err = f.Stat(); err == nil {
+		err = x.readHeader(x.file)
 	}
-	_ = f.Close()
-	return nil, errIndex
+	if err != nil {
+		_ = f.Close()
+		return nil, errIndex
+	}
+	return x, nil
+}
+
+// readHeader learns how the index lies on the disk.
+func (x *index) readHeader(file os.FileInfo) error {
+	page, err := x.read(0)
+	if err != nil {
+		return err
+	}
+	if x.header, err = readHeader(page); err == nil && file.Size() != x.size() {
+		err = errIndex
+	}
+	return err
+}
+
+// keep leaves an index open for the next turn.
+func (j *Journal) keep(x *index) {
+	if _, ok := x.pages.(*os.File); !ok || !keepsIndex {
+		x.close()
+		return
+	}
+	j.kept = x
+}
+
+// indexNow is openIndex, with the file that the turn before had open, where that
+// is still the index: another process may have put a new one in its place, or
+// somebody may have changed who can write to it.
+func (j *Journal) indexNow() (*index, error) {
+	x := j.kept
+	if x == nil {
+		return j.openIndex()
+	}
+	j.kept = nil
+	file, err := j.root.Lstat(indexFile)
+	if err == nil && os.SameFile(file, x.file) && untrusted(file, j.options.Group) == "" && x.readHeader(file) == nil {
+		return x, nil
+	}
+	x.close()
+	return j.openIndex()
 }
 
 func (h header) gaugesAt() int64 { return 1 + int64(h.openPages) + int64(h.hashPages) }

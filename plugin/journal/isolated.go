@@ -24,21 +24,24 @@ const (
 	mostHeld = heldPages * pageHelds
 )
 
-// helds reads the pages of the hosts, all at once: each isolation asks for all
-// of them. What it gives is good until the next call.
+// helds reads the pages of the hosts, all at once and once in a turn: each
+// isolation asks for all of them. Whoever changes one writes it.
 func (x *index) helds() ([]byte, error) {
-	if x.room == nil {
-		x.room = make([]byte, heldPages*pageSize)
+	d := x.desk
+	all := d.helds[:]
+	if d.read {
+		return all, nil
 	}
-	if n, err := x.ReadAt(x.room, x.heldAt()*pageSize); n < len(x.room) {
+	if n, err := x.ReadAt(all, x.heldAt()*pageSize); n < len(all) {
 		return nil, errors.Join(errIndex, err)
 	}
 	for i := range int64(heldPages) {
-		if page := x.room[i*pageSize:][:pageSize]; !isSealed(page, x.heldAt()+i) || count(page) > pageHelds {
+		if page := all[i*pageSize:][:pageSize]; !isSealed(page, x.heldAt()+i) || count(page) > pageHelds {
 			return nil, errIndex
 		}
 	}
-	return x.room, nil
+	d.read = true
+	return all, nil
 }
 
 // eachHeld walks through the hosts until stop says so, and gives the page and

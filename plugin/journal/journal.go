@@ -95,17 +95,20 @@ type Journal struct {
 	self  string       // the name of this process in the ledger
 	alive *flock.Flock // held until Close
 
+	queue  queue         // of those who want something done in a turn
 	turns  chan struct{} // held by the goroutine that has its turn at the ledger
 	lock   *flock.Flock  // used by who holds turns
 	closed bool          // guarded by turns
-	room   []byte        // see index; used in turns
+	desk   *desk         // see index; used in turns
+	kept   *index        // left open by the turn before; used in turns
 
 	syncing chan struct{} // held while the file is flushed, or exchanged
 	active  *os.File      // the segment that is written to; changed with turns and syncing
 	segment uint32
-	born    time.Time // when its first line was written
-	synced  uint64    // the number of the last line known to be on the disk; guarded by syncing
-	anchor  error     // the first failure of the anchor; guarded by syncing
+	born    time.Time                     // when its first line was written
+	synced  atomic.Uint64                 // the number of the last line known to be on the disk; changed with syncing
+	flushed atomic.Pointer[chan struct{}] // closed when the next flush has ended
+	anchor  error                         // the first failure of the anchor; guarded by syncing
 
 	wrote  atomic.Pointer[mark]  // after the last line that this process wrote
 	broken atomic.Pointer[Error] // set by a failed flush: what is on the disk is not known any more
@@ -125,7 +128,10 @@ func Open(ctx context.Context, dir string, o Options) (*Journal, error) {
 	j := &Journal{
 		options: o, dir: dir, boot: bootID(),
 		turns: make(chan struct{}, 1), syncing: make(chan struct{}, 1),
+		desk: new(desk),
 	}
+	flushed := make(chan struct{})
+	j.flushed.Store(&flushed)
 	var err error
 	if j.root, err = openDirectory(dir, o); err != nil {
 		return nil, err
@@ -235,6 +241,9 @@ func (j *Journal) leave() error {
 			errs = append(errs, j.flush())
 		}
 		errs = append(errs, j.active.Close())
+	}
+	if j.kept != nil {
+		j.kept.close()
 	}
 	if j.anchor != nil {
 		errs = append(errs, fmt.Errorf("the anchor did not take the head of the ledger: %w", j.anchor))

@@ -99,7 +99,7 @@ func (m *machine) advance(rt *rapid.T) {
 		return
 	}
 	ctx := m.t.Context()
-	switch rapid.SampledFrom([]Stage{Sending, Stored, found, Updated, eventEnded}).Draw(rt, "step") {
+	switch rapid.SampledFrom([]Stage{Sending, Stored, found, eventEnded}).Draw(rt, "step") {
 	case Sending:
 		require.NoError(rt, r.claim.Sending(ctx, added))
 		r.stage = Sending
@@ -110,10 +110,11 @@ func (m *machine) advance(rt *rapid.T) {
 		m.model.holds(r)
 	case found:
 		m.found(rt, r)
-	case Updated:
-		require.NoError(rt, r.claim.Updated(ctx))
-		r.stage = Updated
 	case eventEnded:
+		if rapid.Bool().Draw(rt, "updated") {
+			r.claim.Updated()
+			r.stage = Updated
+		}
 		r.outcome = rapid.SampledFrom([]shared.Outcome{
 			shared.Succeeded, shared.Submitted, shared.Partial, shared.Pending, shared.Failed, shared.Cancelled, shared.Unknown,
 		}).Draw(rt, "outcome")

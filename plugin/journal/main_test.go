@@ -97,7 +97,9 @@ func (j *Journal) mustPrior(t testing.TB, e Entry) *Prior {
 
 // carry takes a claim to its end.
 func carry(ctx context.Context, c *Claim, incident int64, o shared.Outcome) error {
-	return errors.Join(c.Sending(ctx, added), c.Stored(ctx, incident, added), c.Updated(ctx), c.Ended(ctx, o, "", "done"))
+	err := errors.Join(c.Sending(ctx, added), c.Stored(ctx, incident, added))
+	c.Updated()
+	return errors.Join(err, c.Ended(ctx, o, "", "done"))
 }
 
 func isKind(t testing.TB, err error, k Kind) *Error {

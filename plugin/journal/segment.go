@@ -150,10 +150,10 @@ func (t *turn) rotate() (bool, error) {
 }
 
 // next begins a new segment. The one before is on the disk, whole, before the
-// new one has a line.
+// new one has a line: also what another process wrote to it, and did not flush.
 func (t *turn) next() error {
 	j := t.j
-	if err := j.syncAll(); err != nil {
+	if _, err := j.syncSegment(); err != nil {
 		return err
 	}
 	j.options.Step("sealed")

@@ -136,6 +136,49 @@ func TestAFlushThatFailsEndsAllWriting(t *testing.T) {
 	assert.Equal(t, before, readFile(t, dir, segmentName(1)))
 }
 
+// TestAFlushThatFailsIsToldToAll who waited for it, and to who comes later; what
+// was written stays in doubt, for a process that can flush.
+func TestAFlushThatFailsIsToldToAll(t *testing.T) {
+	const many = 30
+	dir := newDir(t)
+	closed, err := os.Open(t.TempDir())
+	require.NoError(t, err)
+	require.NoError(t, closed.Close())
+	var j *Journal
+	var good *os.File
+	var armed atomic.Bool
+	var flushes atomic.Int64
+	j = open(t, dir, func(o *Options) {
+		o.Step = func(s string) {
+			if s == "sync" && armed.Load() && flushes.Add(1) == 1 {
+				j.turns <- struct{}{} // nobody writes meanwhile
+				good, j.active = j.active, closed
+				<-j.turns
+			}
+		}
+	})
+	armed.Store(true)
+	crowd(t, j, many, func(i int) {
+		c, p, err := j.Claim(t.Context(), keyed(deletes(fmt.Sprint(i)), fmt.Sprint(i)), nil)
+		assert.Nil(t, c)
+		assert.Nil(t, p)
+		assert.Error(t, err)
+	})
+	assert.EqualValues(t, 1, flushes.Load(), "a second flush would not say that the first one failed")
+	j.active = good
+	_, _, err = j.Claim(t.Context(), deletes("later"), nil)
+	isKind(t, err, Disk)
+	require.NoError(t, j.Close())
+	other := open(t, dir)
+	list, err := other.InDoubt(t.Context())
+	require.NoError(t, err)
+	require.Greater(t, len(list), 1, "they shared no flush")
+	for _, r := range list {
+		assert.False(t, r.MayBeSent)
+	}
+	sound(t, other, nil)
+}
+
 // TestALineTheIndexMissedIsNotForgotten: a process was killed after its line
 // and before the index, and a page of the index that the line needs, but not
 // its key, is spoilt.

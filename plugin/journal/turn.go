@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"context"
 	"errors"
 	"os"
 	"time"
@@ -19,39 +18,13 @@ type turn struct {
 	old     map[uint32]*os.File // segments before the active one
 }
 
-// exclusive runs f in a turn. It waits for it until ctx ends.
-func (j *Journal) exclusive(ctx context.Context, f func(*turn) error) error {
-	if j.options.ReadOnly {
-		return j.readOnlyError()
-	}
-	select {
-	case j.turns <- struct{}{}:
-	case <-ctx.Done():
-		return &Error{Busy, "the time ran out in the wait for the ledger in " + j.dir, "Look whether its disk is slow.", nil, ctx.Err()}
-	}
-	defer func() { <-j.turns }()
-	if j.closed {
-		return j.closedError()
-	}
-	free, err := j.take(ctx)
-	if err != nil {
-		return err
-	}
-	defer free()
-	t, err := j.turn()
-	if err != nil {
-		return err
-	}
-	defer t.close()
-	return f(t)
-}
-
 // turn begins a turn. The lock is held.
 func (j *Journal) turn() (*turn, error) {
 	t := &turn{j: j, old: map[uint32]*os.File{}}
-	x, err := j.openIndex()
+	x, err := j.indexNow()
 	if err == nil {
-		t.x, t.saved, x.room = x, x.header, j.room
+		t.use(x)
+		t.saved = x.header
 		if j.boot == "" || x.boot != j.boot {
 			err = t.distrust()
 		}
@@ -73,6 +46,12 @@ func (j *Journal) turn() (*turn, error) {
 	return t, nil
 }
 
+// use goes on with an index of which nothing is on the desk.
+func (t *turn) use(x *index) {
+	t.x, x.desk = x, t.j.desk
+	x.desk.clear()
+}
+
 // close ends the turn. What is not saved here the next turn reads again.
 func (t *turn) close() {
 	for _, f := range t.old {
@@ -81,16 +60,32 @@ func (t *turn) close() {
 	if t.x == nil {
 		return
 	}
-	if !t.stale && t.x.header != t.saved {
-		_ = t.x.saveHeader()
+	t.save()
+	if t.stale {
+		t.x.close()
+	} else {
+		t.j.keep(t.x)
 	}
-	t.j.room = t.x.room
-	t.x.close()
 }
 
+// save writes what the index knows now. What is not saved the next turn reads
+// again.
+func (t *turn) save() {
+	if !t.stale && t.x.header != t.saved && t.x.saveHeader() == nil {
+		t.saved = t.x.header
+	}
+}
+
+// fit says that another errand may be done in this turn: its index is whole, and
+// nothing went wrong.
+func (t *turn) fit(err error) bool { return err == nil && !t.stale && !t.rebuilt }
+
 func (x *index) close() {
-	if f, ok := x.pages.(*os.File); ok {
+	switch f := x.pages.(type) {
+	case *os.File:
 		_ = f.Close()
+	case *window:
+		_ = f.file.Close()
 	}
 }
 
@@ -155,18 +150,28 @@ func (t *turn) covered(l line, at place, size int, m mac) {
 	t.x.header.covered = mark{at + place(size), l.Seq, m}
 }
 
-// install puts an index from memory in the place of the one on the disk.
+// install puts an index that was made in the place of the one on the disk.
 func (t *turn) install(x *index) error {
 	j := t.j
-	if err := j.active.Sync(); err != nil {
-		return j.brokenBy(err)
-	}
-	x.flushed, x.boot = x.covered, j.boot
-	if err := x.saveHeader(); err != nil {
+	if _, err := j.syncSegment(); err != nil {
+		x.close()
 		return err
 	}
+	x.flushed, x.boot = x.covered, j.boot
+	err := x.saveHeader()
 	j.options.Step("install")
-	if err := j.replace(indexFile, x.pages.(memory)); err != nil {
+	switch made := x.pages.(type) {
+	case *window:
+		if err == nil {
+			err = made.flush()
+		}
+		err = j.endFile(made.file, indexFile, err)
+	case memory:
+		if err == nil {
+			err = j.replace(indexFile, made)
+		}
+	}
+	if err != nil {
 		return j.diskError("cannot renew its index", err)
 	}
 	j.options.Step("installed")
@@ -177,6 +182,7 @@ func (t *turn) install(x *index) error {
 	if err != nil {
 		return err
 	}
-	t.x, t.saved = y, y.header
+	t.use(y)
+	t.saved = y.header
 	return nil
 }

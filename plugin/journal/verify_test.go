@@ -135,7 +135,7 @@ func TestPruningIsNoFlaw(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				dir := newDir(t)
 				j := open(t, dir, smallFiles)
-				fillUp(t, j, "old", 20)
+				fillUp(t, j, "old", 25)
 				reader := open(t, dir, func(o *Options) { o.ReadOnly = true })
 				before := segmentsOf(t, j)
 				done := false

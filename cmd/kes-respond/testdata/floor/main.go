@@ -1,7 +1,9 @@
 // Command floor does with net/http alone what one isolateHost command makes
 // of KSC: StartSession, AddIncident, UpdateIncident, EndSession. It checks
 // nothing. The benchmarks measure kes-respond against it. With a number and
-// another one it makes the two calls in the middle so often, so many at a time.
+// another one it makes the two calls in the middle so often, so many at a time;
+// with the word "look" after them it asks before each for the host's console
+// tasks, as kes-respond does.
 package main
 
 import (
@@ -71,8 +73,15 @@ func main() {
 		post("HostGroup.UpdateIncident", in, object{"nId": id, "pData": object{"KLHST_WKS_HOSTNAME": host, "KLINCDT_IS_HANDLED": false}})
 		return id
 	}
-	if len(os.Args) == 3 {
-		loop(os.Args[1], os.Args[2], incident)
+	one := incident
+	if len(os.Args) == 4 && os.Args[3] == "look" {
+		one = func(host string) any {
+			post("Tasks.GetAllTasksOfHost", in, object{"strDomainName": "", "strHostName": host})
+			return incident(host)
+		}
+	}
+	if len(os.Args) >= 3 {
+		loop(os.Args[1], os.Args[2], one)
 	} else {
 		fmt.Println(incident("host"))
 	}

@@ -1,4 +1,4 @@
-package main
+package strict
 
 import (
 	"encoding/json"
@@ -13,11 +13,11 @@ import (
 	"github.com/kes-respond/kes-respond/shared"
 )
 
-// checkSettings holds a file's settings against their schema. Compiling costs some
+// check holds a file's settings against their schema. Compiling costs some
 // 30 µs for each subschema, so only those of the settings that are there are
 // compiled, all at once; only a file that is wrong pays for naming each place,
 // which the library does not do.
-func checkSettings(schema string, text []byte) ([]shared.Violation, error) {
+func check(schema string, text []byte) ([]shared.Violation, error) {
 	data, _ := manifest.Schema(schema) // a missing one is no JSON
 	var value any
 	if err := json.Unmarshal(text, &value); err != nil {

@@ -1,4 +1,7 @@
-package main
+// Package policyfile reads the policies that stand in files, and reads them anew while
+// the program runs. Only what can be used counts: a file that is broken, gone, or that
+// others could have written leaves in force what was last read of it.
+package policyfile
 
 import (
 	"bytes"
@@ -12,29 +15,30 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/trusted"
 	"github.com/kes-respond/kes-respond/plugin/guard"
 )
 
-// policies are the policy files of a running program. They are read anew for
+// Files are the policy files of a running program. They are read anew for
 // each request that is judged, so that a change counts for the next one; a
 // policy is short, and to read it costs less than to be wrong about whether it
 // changed. A file that cannot be used any more leaves in force what was last
 // read of it: nothing that goes wrong with a file loosens a policy.
-type policies struct {
+type Files struct {
 	mu    sync.Mutex
-	files []*watchedPolicy
+	files []*watched
 	say   func(level slog.Level, text string) // once for each change
 }
 
-// readPolicies reads the policy that always counts, where it is there, and the
+// Read reads the policy that always counts, where it is there, and the
 // configured one, which must be. What either denies is denied.
-func readPolicies(always, configured string) (*policies, error) {
-	p := &policies{say: func(slog.Level, string) {}}
+func Read(always, configured string) (*Files, error) {
+	p := &Files{say: func(slog.Level, string) {}}
 	for _, path := range []string{always, configured} {
 		if path == "" {
 			continue
 		}
-		f := &watchedPolicy{path: path, needed: path == configured}
+		f := &watched{path: path, needed: path == configured}
 		if _, err := f.look(); err != nil {
 			return nil, err
 		}
@@ -43,20 +47,20 @@ func readPolicies(always, configured string) (*policies, error) {
 	return p, nil
 }
 
-// hear has a log told of changes from now on.
-func (p *policies) hear(say func(level slog.Level, text string)) {
+// Hear has a log told of changes from now on.
+func (p *Files) Hear(say func(level slog.Level, text string)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.say = say
 }
 
-// loggedTo is for hear.
-func loggedTo(ctx context.Context, log *slog.Logger) func(slog.Level, string) {
+// LoggedTo is for hear.
+func LoggedTo(ctx context.Context, log *slog.Logger) func(slog.Level, string) {
 	return func(level slog.Level, text string) { log.Log(ctx, level, text) }
 }
 
-// now is the policy that counts; see plugin.Config.
-func (p *policies) now() (guard.Policy, string) {
+// Now is the policy that counts; see plugin.Config.
+func (p *Files) Now() (guard.Policy, string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var all guard.Policy
@@ -82,8 +86,8 @@ func (p *policies) now() (guard.Policy, string) {
 	return all, strings.Join(warnings, "; ")
 }
 
-// watchedPolicy is one file, and what was last read of it that can be used.
-type watchedPolicy struct {
+// watched is one file, and what was last read of it that can be used.
+type watched struct {
 	path   string
 	needed bool // it must be there
 	policy guard.Policy
@@ -97,8 +101,8 @@ type watchedPolicy struct {
 
 // look reads the file and says whether it changed. The error says why it
 // cannot be used; then policy stays.
-func (f *watchedPolicy) look() (changed bool, err error) {
-	data, err := readTrusted(f.path, writableByOthers)
+func (f *watched) look() (changed bool, err error) {
+	data, err := trusted.Read(f.path, trusted.Writable)
 	switch _, gone := os.Lstat(f.path); {
 	case errors.Is(err, fs.ErrNotExist) && errors.Is(gone, fs.ErrNotExist) && !f.needed && f.since.IsZero():
 		return false, nil
@@ -109,7 +113,7 @@ func (f *watchedPolicy) look() (changed bool, err error) {
 	case f.badFor != nil && bytes.Equal(data, f.bad):
 		return false, f.badFor
 	}
-	policy, err := parsePolicy(f.path, data)
+	policy, err := parse(f.path, data)
 	if err != nil {
 		f.bad, f.badFor = data, err
 		return false, err
@@ -122,7 +126,7 @@ func (f *watchedPolicy) look() (changed bool, err error) {
 // maxPolicyWarning bounds what a request hears of a broken policy.
 const maxPolicyWarning = 1000
 
-func (f *watchedPolicy) warning(err error) string {
+func (f *watched) warning(err error) string {
 	why := strings.NewReplacer(":\n  ", ": ", "\n  ", "; ").Replace(err.Error())
 	if len(why) > maxPolicyWarning {
 		why = strings.ToValidUTF8(why[:maxPolicyWarning], "") + "…"

@@ -1,4 +1,4 @@
-package main
+package policyfile
 
 import (
 	"fmt"
@@ -12,12 +12,21 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/trusted"
 	"github.com/kes-respond/kes-respond/plugin/guard"
 )
 
+// file writes a file with exactly these rights.
+func file(t *testing.T, path, content string, mode os.FileMode) string {
+	t.Helper()
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+	require.NoError(t, os.Chmod(path, mode))
+	return path
+}
+
 // verdicts names the rules that count now.
-func verdicts(p *policies) []string {
-	policy, _ := p.now()
+func verdicts(p *Files) []string {
+	policy, _ := p.Now()
 	var names []string
 	for _, v := range policy.Verdicts(guard.Question{}) {
 		names = append(names, v.Rule)
@@ -34,15 +43,15 @@ func ruleNamed(name string) string {
 func TestAChangedPolicyCountsAtOnce(t *testing.T) {
 	dir := t.TempDir()
 	always, configured := filepath.Join(dir, "always.yaml"), file(t, filepath.Join(dir, "own.yaml"), ruleNamed("a"), 0o644)
-	p, err := readPolicies(always, configured)
+	p, err := Read(always, configured)
 	require.NoError(t, err)
 	var log []string
-	p.hear(func(level slog.Level, text string) { log = append(log, level.String()+" "+text) })
+	p.Hear(func(level slog.Level, text string) { log = append(log, level.String()+" "+text) })
 	counts := func(warning string, rules ...string) {
 		t.Helper()
 		for range 3 {
 			assert.Equal(t, rules, verdicts(p))
-			_, says := p.now()
+			_, says := p.Now()
 			if warning == "" {
 				assert.Empty(t, says)
 			}
@@ -79,7 +88,7 @@ func TestAChangedPolicyCountsAtOnce(t *testing.T) {
 	file(t, configured, "", 0o644)
 	counts("forbids nothing", "c")
 	logged("WARN")
-	file(t, configured, "# "+strings.Repeat("x", maxTrustedBytes), 0o644)
+	file(t, configured, "# "+strings.Repeat("x", trusted.MaxBytes), 0o644)
 	counts("is too long", "c")
 	logged("WARN")
 	file(t, configured, ruleNamed("c"), 0o644)
@@ -108,10 +117,10 @@ func TestAChangedPolicyCountsAtOnce(t *testing.T) {
 func TestThePolicyThatAlwaysCountsAppears(t *testing.T) {
 	dir := t.TempDir()
 	always, configured := filepath.Join(dir, "always.yaml"), file(t, filepath.Join(dir, "own.yaml"), ruleNamed("a"), 0o644)
-	p, err := readPolicies(always, configured)
+	p, err := Read(always, configured)
 	require.NoError(t, err)
 	warning := func() string {
-		_, w := p.now()
+		_, w := p.Now()
 		return w
 	}
 	file(t, always, "deny", 0o644)
@@ -132,6 +141,48 @@ func TestThePolicyThatAlwaysCountsAppears(t *testing.T) {
 	assert.Contains(t, warning(), always)
 	assert.Contains(t, warning(), configured)
 
-	_, err = readPolicies(always, "")
+	_, err = Read(always, "")
 	require.NoError(t, err, "a program that starts anew takes it that the file is gone")
+}
+
+// TestAPolicyIsNotPassedOver: the one that always counts may be absent, and
+// nothing else; the configured one must be there.
+func TestAPolicyIsNotPassedOver(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "policy.yaml")
+	p, err := Read(path, "")
+	require.NoError(t, err)
+	assert.Empty(t, verdicts(p))
+	_, err = Read("", path)
+	assert.ErrorIs(t, err, os.ErrNotExist)
+	require.NoError(t, os.Symlink("nowhere", path))
+	_, err = Read(path, "")
+	assert.Error(t, err, "a link to nothing is a policy that was lost")
+	require.NoError(t, os.Remove(path))
+
+	const rule = "deny:\n  - {name: %s, reason: r, tasks: [startProcess]}\n"
+	file(t, path, fmt.Sprintf(rule, "a"), 0o644)
+	other := file(t, filepath.Join(dir, "other.yaml"), fmt.Sprintf(rule, "b"), 0o644)
+	p, err = Read(path, other)
+	require.NoError(t, err)
+	assert.Len(t, verdicts(p), 2, "both count")
+
+	for text, says := range map[string]string{
+		"":                                 "forbids nothing",
+		"{}":                               "forbids nothing",
+		"deny: []":                         "/deny (line 1)",
+		"deny:\n  - {name: a, reason: r}":  "/deny/0 (line 2) needs tasks or effects",
+		"deny:\n  - {name: a, tasks: [x]}": "/deny/0/reason is required",
+		"allow: [x]":                       "/allow (line 1) is no setting",
+		"deny:\n  - name: a\n    reason: r\n    effects: [isolate]\n":                         "/deny/0/effects/0 (line 4)",
+		"deny:\n  - name: a\n    reason: r\n    tasks: [x]\n    folders: [Windows]\n":         "/deny/0/folders/0 (line 5) must be the full path of a folder",
+		"deny:\n  - name: a\n    reason: r\n    tasks: [x]\n    hosts: {addresses: [here]}\n": "/deny/0/hosts/addresses/0 (line 5) must be an IPv4 address",
+	} {
+		file(t, path, text, 0o644)
+		_, err := Read(path, "")
+		assert.ErrorContains(t, err, says, text)
+	}
+	file(t, path, fmt.Sprintf(rule, "a"), 0o666)
+	_, err = Read(path, "")
+	assert.ErrorContains(t, err, "chmod")
 }

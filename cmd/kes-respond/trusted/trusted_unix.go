@@ -1,6 +1,6 @@
 //go:build unix
 
-package main
+package trusted
 
 import (
 	"fmt"
@@ -9,17 +9,18 @@ import (
 	"syscall"
 )
 
+// The rights that others may not have on a file.
 const (
-	writableByOthers fs.FileMode = 0o022
-	readableByOthers fs.FileMode = 0o077
+	Writable fs.FileMode = 0o022
+	Readable fs.FileMode = 0o077
 )
 
-// openAtOnce opens a file for reading, and does not wait where it is a pipe.
-func openAtOnce(path string) (*os.File, error) {
+// Open opens a file for reading, and does not wait where it is a pipe.
+func Open(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 }
 
-func trusted(path string, info fs.FileInfo, others fs.FileMode) error {
+func belongs(path string, info fs.FileInfo, others fs.FileMode) error {
 	if owner, ok := info.Sys().(*syscall.Stat_t); ok && owner.Uid != 0 && int(owner.Uid) != os.Getuid() {
 		return fmt.Errorf("%s belongs to another user; it must belong to root or to you", path)
 	}

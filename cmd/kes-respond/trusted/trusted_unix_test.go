@@ -1,6 +1,6 @@
 //go:build unix
 
-package main
+package trusted
 
 import (
 	"os"
@@ -17,15 +17,15 @@ import (
 func TestTrustedFilesAreFiles(t *testing.T) {
 	pipe := filepath.Join(t.TempDir(), "config.yaml")
 	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
-	_, err := readTrusted(pipe, writableByOthers)
+	_, err := Read(pipe, Writable)
 	assert.ErrorContains(t, err, "no regular file")
 
 	long := filepath.Join(t.TempDir(), "config.yaml")
-	require.NoError(t, os.WriteFile(long, make([]byte, maxTrustedBytes+1), 0o600))
-	_, err = readTrusted(long, writableByOthers)
+	require.NoError(t, os.WriteFile(long, make([]byte, MaxBytes+1), 0o600))
+	_, err = Read(long, Writable)
 	assert.ErrorContains(t, err, "too long")
-	require.NoError(t, os.Truncate(long, maxTrustedBytes))
-	data, err := readTrusted(long, writableByOthers)
+	require.NoError(t, os.Truncate(long, MaxBytes))
+	data, err := Read(long, Writable)
 	assert.NoError(t, err)
-	assert.Len(t, data, maxTrustedBytes)
+	assert.Len(t, data, MaxBytes)
 }
