@@ -201,11 +201,13 @@ func (c *Claim) Updated() {
 }
 
 // Ended records the outcome. It is flushed, save for Submitted, which says no
-// more than Stored did and, where Updated was called, what may be repeated.
+// more than Stored did and, where Updated was called, what may be repeated, and for
+// Pending of a request whose end was asked for, which the claim says already.
 func (c *Claim) Ended(ctx context.Context, o shared.Outcome, code shared.Code, message string) error {
 	p := c.progress
 	p.Outcome, p.Code, p.Message = o, code, shortened(message, maxMessage)
-	return c.write(ctx, eventEnded, p, o != shared.Submitted, nil)
+	known := o == shared.Submitted || o == shared.Pending && code == "" && p.Stage == Updated && c.claim.Wait == shared.WaitDone
+	return c.write(ctx, eventEnded, p, !known, nil)
 }
 
 // Release gives the request back without an end: it is in doubt from here on, as

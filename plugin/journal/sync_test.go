@@ -31,6 +31,22 @@ func TestTwoFlushesToSubmitted(t *testing.T) {
 	require.EqualValues(t, 1, flushes.Load()-before, "a claim is on the disk")
 	require.NoError(t, carry(t.Context(), c, 1, shared.Submitted))
 	assert.EqualValues(t, 2, flushes.Load()-before)
+	for _, one := range []struct {
+		wait string
+		code shared.Code
+		more int64
+	}{{shared.WaitDone, "", 2}, {"", "", 3}, {shared.WaitDone, shared.Denied, 3}} {
+		e := deletes(fmt.Sprint(one))
+		e.Wait, e.AllowDuplicate = one.wait, true
+		from := flushes.Load()
+		c := j.mustClaim(t, e)
+		require.NoError(t, c.Sending(t.Context(), timeNow()))
+		require.NoError(t, c.Stored(t.Context(), int64(c.Record().Seq), timeNow()))
+		c.Updated()
+		require.NoError(t, c.Ended(t.Context(), shared.Pending, one.code, "stored"))
+		assert.EqualValues(t, one.more, flushes.Load()-from, "%+v: the claim tells that it waits", one)
+	}
+	before, lines = flushes.Load()-2, bytes.Count(heads.Bytes(), []byte("\n"))-2
 	assert.Equal(t, 2, bytes.Count(heads.Bytes(), []byte("\n"))-lines, "the anchor hears of each flush")
 	j.mustPrior(t, keyed(deletes("2"), "k"))
 	assert.EqualValues(t, 2, flushes.Load()-before, "an answer costs none")
