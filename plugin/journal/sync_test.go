@@ -31,6 +31,24 @@ func TestTwoFlushesToSubmitted(t *testing.T) {
 	require.EqualValues(t, 1, flushes.Load()-before, "a claim is on the disk")
 	require.NoError(t, carry(t.Context(), c, 1, shared.Submitted))
 	assert.EqualValues(t, 2, flushes.Load()-before)
+	assert.Equal(t, 2, bytes.Count(heads.Bytes(), []byte("\n"))-lines, "the anchor hears of each flush")
+	j.mustPrior(t, keyed(deletes("2"), "k"))
+	assert.EqualValues(t, 2, flushes.Load()-before, "an answer costs none")
+	require.NoError(t, j.Close())
+	assert.EqualValues(t, 3, flushes.Load()-before, "the anchor hears of the end")
+}
+
+// TestAWaitCostsNoFlush: that the end of a request was asked for stands in its claim,
+// so that it is open without a flush of its own. What the claim does not tell has one.
+func TestAWaitCostsNoFlush(t *testing.T) {
+	var flushes atomic.Int64
+	j := open(t, newDir(t), func(o *Options) {
+		o.Step = func(s string) {
+			if s == "synced" {
+				flushes.Add(1)
+			}
+		}
+	})
 	for _, one := range []struct {
 		wait string
 		code shared.Code
@@ -46,12 +64,6 @@ func TestTwoFlushesToSubmitted(t *testing.T) {
 		require.NoError(t, c.Ended(t.Context(), shared.Pending, one.code, "stored"))
 		assert.EqualValues(t, one.more, flushes.Load()-from, "%+v: the claim tells that it waits", one)
 	}
-	before, lines = flushes.Load()-2, bytes.Count(heads.Bytes(), []byte("\n"))-2
-	assert.Equal(t, 2, bytes.Count(heads.Bytes(), []byte("\n"))-lines, "the anchor hears of each flush")
-	j.mustPrior(t, keyed(deletes("2"), "k"))
-	assert.EqualValues(t, 2, flushes.Load()-before, "an answer costs none")
-	require.NoError(t, j.Close())
-	assert.EqualValues(t, 3, flushes.Load()-before, "the anchor hears of the end")
 }
 
 // TestConcurrentClaimsShareAFlush: while one flush is held up, the others wait
