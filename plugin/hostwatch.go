@@ -28,7 +28,7 @@ type hostWatch struct {
 
 	// Guarded by the watcher's mu.
 	waits []*wait
-	due   time.Time     // the next look at it
+	due   time.Time     // the next look at it; zero: one is under way
 	every time.Duration // the pause before that
 
 	bars map[step]bar // what the account has no right to

@@ -41,24 +41,22 @@ type round struct {
 	w     *watcher
 	run   *looking
 	hosts []*hostWatch
-	waits map[*hostWatch][]*wait
 	left  int  // calls that it may still make
 	moved bool // there is more to be seen soon on the host that is looked at
 }
 
-// begin takes down who waits on the hosts that are due. Those that have been due
-// for longest come first, so that where calls are short each has its turn.
+// begin takes down the hosts that are due. Those that have been due for longest come
+// first, so that where calls are short each has its turn.
 func (w *watcher) begin(run *looking) *round {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	l := &round{w: w, run: run, waits: map[*hostWatch][]*wait{}, left: 2}
+	l := &round{w: w, run: run, left: 2}
 	now := time.Now()
 	for _, h := range w.hosts {
 		if h.due.After(now) {
 			continue
 		}
 		l.hosts = append(l.hosts, h)
-		l.waits[h] = slices.Clone(h.waits)
 		l.left += 1 + 3*h.known(h.waits)
 	}
 	slices.SortFunc(l.hosts, func(a, b *hostWatch) int { return cmp.Or(a.due.Compare(b.due), strings.Compare(a.id, b.id)) })
@@ -71,7 +69,7 @@ func (l *round) all(ctx context.Context) {
 			return
 		}
 		l.moved = false
-		h.look(ctx, l, slices.DeleteFunc(l.waits[h], func(one *wait) bool { return l.elsewhere(ctx, one) || one.now().over() }))
+		h.look(ctx, l, slices.DeleteFunc(l.w.turn(h), func(one *wait) bool { return l.elsewhere(ctx, one) || one.now().over() }))
 		l.w.putOff(h, l.moved)
 	}
 }

@@ -108,14 +108,11 @@ func (w *watcher) join(ctx context.Context, f followed, soon time.Duration) (one
 	h := w.hosts[strings.ToLower(f.host)]
 	if h == nil {
 		h = newHostWatch(f.host)
-		h.due = time.Now().Add(soon)
 		w.hosts[strings.ToLower(f.host)] = h
 	}
 	h.waits = append(h.waits, one)
 	h.every = firstLook
-	if at := time.Now().Add(soon); at.Before(h.due) {
-		h.due = at
-	}
+	h.dueBy(time.Now().Add(soon))
 	w.waiting++
 	if w.run == nil {
 		running, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -144,10 +141,10 @@ func (w *watcher) leave(one *wait) {
 	var last *looking
 	if w.waiting == 0 {
 		last, w.run = w.run, nil
+		last.stop() // before anybody can come: their hosts are of the next run alone
 	}
 	w.mu.Unlock()
 	if last != nil {
-		last.stop()
 		<-last.over
 	}
 }
@@ -188,16 +185,32 @@ func (w *watcher) putOff(h *hostWatch, moved bool) {
 	if moved {
 		h.every = nextLook
 	}
-	h.due = time.Now().Add(h.every)
+	h.dueBy(time.Now().Add(h.every))
 	if moved {
 		return
 	}
 	for _, one := range h.waits {
 		if s := one.now(); s.state.Final() && !one.settled {
-			if sure := one.since.Add(settleFor); sure.After(time.Now()) && sure.Before(h.due) {
-				h.due = sure
+			if sure := one.since.Add(settleFor); sure.After(time.Now()) {
+				h.dueBy(sure)
 			}
 		}
+	}
+}
+
+// turn begins a look at a host: it gives who waits there now. When the next one is
+// due is said by putOff, and by whoever comes before that.
+func (w *watcher) turn(h *hostWatch) []*wait {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	h.due = time.Time{}
+	return slices.Clone(h.waits)
+}
+
+// dueBy has the next look at a host come no later than that.
+func (h *hostWatch) dueBy(at time.Time) {
+	if h.due.IsZero() || at.Before(h.due) {
+		h.due = at
 	}
 }
 
