@@ -6,8 +6,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/kes-respond/kes-respond/plugin/ksc/ksctest"
+	"github.com/kes-respond/kes-respond/shared"
 )
 
 // TestWhoComesDuringALook: whenever somebody asks how a request stands, also in the
@@ -28,4 +30,28 @@ func TestWhoComesDuringALook(t *testing.T) {
 			s.released(t)
 		})
 	}
+}
+
+// TestStatusOfAHostThatIsAway: who asks and does not wait is told that too, also
+// while another waits for the same host and has heard of it long ago.
+func TestStatusOfAHostThatIsAway(t *testing.T) {
+	const away = "the Network Agent of the host is not there, last seen "
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, dir, ksctest.Options{})
+		require.NoError(t, s.ksc.SetHostAlive(hostID, false))
+		_, sent := s.follower(t).send(t, unkeyed("1", "isolateHost", `{"action":1}`))
+		require.Equal(t, shared.Submitted, sent.Outcome)
+		time.Sleep(time.Minute) // of the bubble
+		p := s.follower(t)
+		for range 2 {
+			_, result := p.status(t, `"target":"1"`)
+			require.Equal(t, shared.Pending, result.Outcome)
+			assert.Contains(t, result.Message, "it was not handed to the host yet; "+away)
+			go p.status(t, `"target":"1","wait":"done","timeout":"4m"`)
+			time.Sleep(2 * time.Minute)
+		}
+		time.Sleep(5 * time.Minute)
+		s.released(t)
+	})
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // state reads how the console task of one who waits stands.
-func (h *hostWatch) state(ctx context.Context, l *round, one *wait) {
+func (h *hostWatch) state(ctx context.Context, l *round, waits []*wait, one *wait) {
 	s := one.now()
 	if s.task == nil || s.state.Final() {
 		return
@@ -25,6 +25,9 @@ func (h *hostWatch) state(ctx context.Context, l *round, one *wait) {
 		l.moved = true
 	case err == nil:
 		one.gone = 0
+		if !st.State.Final() { // who asks how it stands leaves as soon as that is told
+			h.presence(ctx, l, waits)
+		}
 		one.stands(st)
 		l.moved = l.moved || st.State.Final()
 	}

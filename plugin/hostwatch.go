@@ -50,6 +50,7 @@ type hostWatch struct {
 	again   time.Time                   // the next pass does not begin before
 	pause   time.Duration               // between two passes
 	host    time.Time                   // it was looked at
+	stood   *ksc.Host                   // as it was then; nil: not known
 	owners  map[string]int64            // the incidents that have console tasks, by the ledger as it was then; 0: none has
 	mark    uint64                      // when that was
 }
@@ -87,7 +88,7 @@ func (h *hostWatch) look(ctx context.Context, l *round, waits []*wait) {
 		return
 	}
 	for _, one := range waits {
-		h.state(ctx, l, one)
+		h.state(ctx, l, waits, one)
 	}
 	unsettled := slices.DeleteFunc(slices.Clone(waits), func(one *wait) bool { return one.settled })
 	if slices.ContainsFunc(unsettled, (*wait).searching) {
@@ -99,7 +100,9 @@ func (h *hostWatch) look(ctx context.Context, l *round, waits []*wait) {
 	for _, one := range waits {
 		h.unseeing(l, one)
 	}
-	h.presence(ctx, l, waits)
+	if !l.moved { // else it may soon have ended
+		h.presence(ctx, l, waits)
+	}
 	if len(unsettled) > 0 {
 		h.console(ctx, l, unsettled)
 	}
@@ -260,19 +263,21 @@ func (h *hostWatch) console(ctx context.Context, l *round, waits []*wait) {
 }
 
 // presence looks now and then whether the host is there at all, while something
-// waits for it and nothing moves.
+// waits for it, and tells who does not know yet.
 func (h *hostWatch) presence(ctx context.Context, l *round, waits []*wait) {
-	if time.Since(h.host) < hostEvery || l.left < 1 || l.moved {
-		return
-	}
-	h.host = time.Now()
-	_ = l.ask(ctx, h, waits, stepHost, 1, func(ctx context.Context, c *ksc.Client) error { // what is not known is not told
-		host, err := c.Host(ctx, h.id)
-		if err == nil {
-			for _, one := range waits {
-				one.tell(func(s *sight) { s.host = &host })
+	if time.Since(h.host) >= hostEvery && l.left >= 1 {
+		h.host = time.Now()
+		_ = l.ask(ctx, h, waits, stepHost, 1, func(ctx context.Context, c *ksc.Client) error { // what is not known is not told
+			host, err := c.Host(ctx, h.id)
+			if err == nil {
+				h.stood = &host
 			}
+			return err
+		})
+	}
+	for _, one := range waits {
+		if one.now().host != h.stood {
+			one.tell(func(s *sight) { s.host = h.stood })
 		}
-		return err
-	})
+	}
 }
