@@ -55,3 +55,35 @@ func TestStatusOfAHostThatIsAway(t *testing.T) {
 		s.released(t)
 	})
 }
+
+// TestAScanOfWhichNothingIsHeard: where KSC gives no events of a scan, for it was
+// dropped or by want of a right, nobody is told that nothing was found.
+func TestAScanOfWhichNothingIsHeard(t *testing.T) {
+	for name, c := range map[string]struct {
+		options ksctest.Options
+		dropped bool
+	}{
+		"dropped":                  {ksctest.Options{}, true},
+		"dropped, of a host alone": {ksctest.Options{Tasks: ksctest.TaskOptions{Kind: "local"}}, true},
+		"no right":                 {ksctest.Options{Denied: []string{"Tasks.GetTaskHistory"}}, false},
+		"events that are garbled":  {ksctest.Options{Mischief: map[string]float64{"html@Tasks.GetTaskHistory": 1}, Seed: 1}, false},
+	} {
+		dir := t.TempDir()
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c.options.Tasks.Findings = 7
+				s := newSite(t, dir, c.options)
+				if c.dropped { // its end is known, and not yet made sure of
+					time.AfterFunc(12*time.Second, func() {
+						for range 100 {
+							s.ksc.PutConsoleTask(ksctest.ConsoleTask{Name: "[Response][KUMA] getFile - 1 - 1", Host: "another"})
+						}
+					})
+				}
+				_, result := s.follower(t).send(t, waits("1", "onDemandScan", `[{"enabled":true,"path":"","recursive":true,"type":14}]`, ""))
+				require.Equal(t, shared.Succeeded, result.Outcome, "%+v", result.Error)
+				assert.Contains(t, result.Message, "KSC gave no events of it, so whether something was found is not known here")
+			})
+		})
+	}
+}

@@ -56,7 +56,8 @@ func (h *hostWatch) finish(ctx context.Context, l *round, one *wait) {
 		})
 		return
 	}
-	one.tell(func(s *sight) { s.events, s.finished = inKinds(events), true })
+	ended := slices.ContainsFunc(events, func(e ksc.TaskEvent) bool { return e.Type == stateEvent })
+	one.tell(func(s *sight) { s.events, s.unheard, s.finished = inKinds(events), !ended, true })
 }
 
 // withoutEvents says that a console task's events cannot be read, whenever KSC is
@@ -131,6 +132,8 @@ func found(effects []shared.Effect, s sight) string {
 	}
 	has := func(e shared.Effect) bool { return slices.Contains(effects, e) }
 	switch {
+	case n == 0 && s.unheard && has(shared.Scans):
+		return "; KSC gave no events of it, so whether something was found is not known here"
 	case n > 0:
 		return fmt.Sprintf("; KSC holds %d events of it besides its states", n)
 	case has(shared.Scans):

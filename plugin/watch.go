@@ -87,6 +87,7 @@ type sight struct {
 	lost     bool                // its console task was there, and KSC knows it no more
 	finished bool                // it has come to its end, and nothing speaks against its being the one
 	events   []shared.HostEvents // besides its states
+	unheard  bool                // KSC gave not even that of its end
 	host     *ksc.Host           // as it was seen last
 	recorded *journal.Record     // another process saw its end
 	warnings []string            // what cannot be looked at, and why
