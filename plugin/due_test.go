@@ -87,3 +87,27 @@ func TestAScanOfWhichNothingIsHeard(t *testing.T) {
 		})
 	}
 }
+
+// TestWhatGoesSpeaksToo: a user of the console makes a task of the expected name, the
+// request's own comes within ten seconds of that one's end, and KSC drops both before
+// these are over. What was there for four seconds is not overlooked.
+func TestWhatGoesSpeaksToo(t *testing.T) {
+	for own := 3 * time.Second; own < 14*time.Second; own += 500 * time.Millisecond {
+		dir := t.TempDir()
+		synctest.Test(t, func(t *testing.T) {
+			s := newSite(t, dir, ksctest.Options{Tasks: ksctest.TaskOptions{Delay: own}})
+			time.AfterFunc(time.Second, func() {
+				s.ksc.PutConsoleTask(ksctest.ConsoleTask{Name: "[Response][KUMA] isolateHost - 2026 - 1", Host: hostID, State: 4})
+			})
+			time.AfterFunc(own+4*time.Second, func() {
+				for range 100 {
+					s.ksc.PutConsoleTask(ksctest.ConsoleTask{Name: "[Response][KUMA] getFile - 1 - 1", Host: "another"})
+				}
+			})
+			_, result := s.follower(t).send(t, waits("1", "isolateHost", `{"action":1}`, ""))
+			require.Equal(t, shared.Pending, result.Outcome, "its own came after %s", own)
+			assert.Equal(t, shared.TaskAmbiguous, result.Error.Code, result.Message)
+			s.released(t)
+		})
+	}
+}

@@ -192,8 +192,8 @@ func (w *watcher) putOff(h *hostWatch, moved bool) {
 	}
 	for _, one := range h.waits {
 		if s := one.now(); s.state.Final() && !one.settled {
-			if sure := one.since.Add(settleFor); sure.After(time.Now()) {
-				h.dueBy(sure)
+			if _, next := one.doubtable(); !next.IsZero() {
+				h.dueBy(next)
 			}
 		}
 	}

@@ -38,7 +38,7 @@ func (b *bench) bulk() error {
 	b.table.row(fmt.Sprintf("bulk, %d hosts at a latency of %v: CPU a host", n, latency), ms(took.cpu/time.Duration(n)), "", "", "")
 
 	n = b.of(10_000, 100)
-	config := filepath.Join(b.dir, "follow.yaml") // the default of 120 follows some eight hosts a minute to their ends
+	config := filepath.Join(b.dir, "follow.yaml") // the default of 120 follows some six hosts a minute to their ends
 	if err := os.WriteFile(config, []byte("followCalls: 6000\n"), 0o600); err != nil {
 		return err
 	}
