@@ -113,3 +113,32 @@ func moment(t time.Time) *time.Time {
 	}
 	return &t
 }
+
+// console asks now and then whether what makes console tasks is there, while one is
+// waited for.
+func (h *hostWatch) console(ctx context.Context, l *round, waits []*wait) {
+	if l.left < 1 || l.w.server.consoleKnown() {
+		return
+	}
+	_ = l.ask(ctx, h, waits, stepOn, 1, func(ctx context.Context, _ *ksc.Client) error { return l.w.server.askConsole(ctx) }) // what is not known is not told
+}
+
+// presence looks now and then whether the host is there at all, while something
+// waits for it, and tells who does not know yet.
+func (h *hostWatch) presence(ctx context.Context, l *round, waits []*wait) {
+	if time.Since(h.host) >= hostEvery && l.left >= 1 {
+		h.host = time.Now()
+		_ = l.ask(ctx, h, waits, stepHost, 1, func(ctx context.Context, c *ksc.Client) error { // what is not known is not told
+			host, err := c.Host(ctx, h.id)
+			if err == nil {
+				h.stood = &host
+			}
+			return err
+		})
+	}
+	for _, one := range waits {
+		if one.now().host != h.stood {
+			one.tell(func(s *sight) { s.host = h.stood })
+		}
+	}
+}
