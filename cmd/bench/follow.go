@@ -71,7 +71,7 @@ func (b *bench) following() error {
 	what := fmt.Sprintf("%d requests waiting: ", n)
 	b.table.row(what+"calls to KSC a minute", fmt.Sprintf("%.0f", float64(calls)/minutes), "", "", "at most 120 (`followCalls`)")
 	b.table.row(what+"CPU a minute", ms(time.Duration(float64(used)/minutes)), "", "", "")
-	b.table.row(what+"peak memory", peaked(after(cmd, 0).peak), "", "", "below 64 MiB")
+	b.table.row(what+"peak memory", peaked(after(cmd, 0).peak), "", "", "")
 	return nil
 }
 
@@ -86,11 +86,19 @@ func (b *bench) wait(span time.Duration) error {
 
 // calls counts the requests that the emulator has recorded.
 func (s *server) calls() int {
-	text, err := os.ReadFile(s.record)
+	record, err := os.Open(s.record)
 	if err != nil {
 		return 0
 	}
-	return bytes.Count(text, []byte("\n"))
+	defer record.Close()
+	count := 0
+	for part := make([]byte, 64<<10); ; { // whole it would be this program's peak
+		n, err := record.Read(part)
+		count += bytes.Count(part[:n], []byte("\n"))
+		if err != nil {
+			return count
+		}
+	}
 }
 
 // cpuOf reads what a process has used so far; Linux counts hundredths.
