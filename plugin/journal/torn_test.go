@@ -89,7 +89,7 @@ func TestAKillBetweenTwoPagesCountsOnce(t *testing.T) {
 			least := 4
 			if step.first != nil {
 				step.first(t, j)
-				least = 1
+				least = 0 // what a console task adds may all lie in one page: places are by a key of the ledger's own
 			}
 			base := countOf(t, j)
 			before := readFile(t, dir, indexFile)
