@@ -3,8 +3,10 @@ package plugin_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -206,10 +208,11 @@ func dies(t *testing.T, settler, mischief string, at int) (done bool) {
 	synctest.Test(t, func(t *testing.T) {
 		where := fmt.Sprintf("killed at step %d, %s, by %s", at, mischief, settler)
 		s := newSite(t, dir, ksctest.Options{})
-		n, killed := 0, ""
-		p := s.start(t, func(step string) {
-			if n++; n >= at { // a dead process takes no step any more
-				killed = step
+		var n atomic.Int64
+		var killed atomic.Bool
+		p := s.start(t, func(string) {
+			if n.Add(1) >= int64(at) { // a dead process takes no step any more
+				killed.Store(true)
 				runtime.Goexit()
 			}
 		})
@@ -222,9 +225,9 @@ func dies(t *testing.T, settler, mischief string, at int) (done bool) {
 			p.send(t, keyed("first", "k"))
 		}()
 		<-ended
-		done = killed == ""
+		done = !killed.Load()
 		if j := p.journal(); j != nil {
-			n = -1 << 30
+			n.Store(math.MinInt32)
 			require.NoError(t, j.Close())
 		}
 		require.NoError(t, s.ksc.SetMischief(nil))

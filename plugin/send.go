@@ -31,6 +31,8 @@ type attempt struct {
 	incident int64     // 0: none that we know of
 	second   error     // why UpdateIncident is not done; nil: it is
 	lapses   error     // what the ledger could not take down of it
+
+	flushed <-chan error // of that there is an incident; nil: it is on the disk
 }
 
 // send has KSC store the incident and do its second step, and records each
@@ -103,11 +105,27 @@ func (o *order) add(ctx context.Context, a *attempt) error {
 	}
 	a.incident = id
 	a.lapses = o.claim.Stored(ctx, id, a.added)
+	a.flushed = o.flush()
 	if a.second = o.server.client.UpdateIncident(ctx, id, o.host.ID, false); a.second == nil {
 		o.claim.Updated()
 	}
 	return nil
 }
+
+// flush puts on the disk what was stored, while KSC is asked for the second step:
+// that has a connection, and others may wait for one.
+func (o *order) flush() <-chan error {
+	flushed := make(chan error, 1)
+	go func() {
+		err := errNotFlushed
+		defer func() { flushed <- err }()
+		err = o.claim.Flush()
+	}()
+	return flushed
+}
+
+// errNotFlushed is for a flush that does not come back.
+var errNotFlushed = errors.New("the flush of the ledger was broken off")
 
 // lostError is what became of an order that may have been stored though nobody
 // said so. It is not sent again because of it.
@@ -138,6 +156,9 @@ func (o *order) notStored(ctx context.Context, err error) shared.Result {
 // stored ends a request whose incident KSC has, once its second step is done
 // or the time for that is over.
 func (o *order) stored(ctx context.Context, a attempt) shared.Result {
+	if a.flushed != nil {
+		a.lapses = errors.Join(a.lapses, <-a.flushed)
+	}
 	result := o.result(shared.Submitted, nil)
 	id := strconv.FormatInt(a.incident, 10)
 	result.Incident = &shared.Incident{Server: o.server.name, ID: id}
@@ -170,56 +191,6 @@ const storedMessage = "KSC has stored the request"
 
 // notKnownYet is what is not known of a request that was only stored.
 const notKnownYet = "; that a host has acted on it is not known yet"
-
-// update repeats the second step, which may be repeated, until it is done, KSC
-// refuses it, or the time is over. last is why it is not done yet.
-func (o *order) update(ctx context.Context, incident int64, last error) error {
-	tried := !errors.Is(last, errNotTried)
-	if tried && !passing(last) {
-		return last
-	}
-	ctx, cancel := o.plugin.outlasting(ctx)
-	defer cancel()
-	if tried && !o.server.pause(ctx, 1) {
-		return last
-	}
-	err := o.server.talk(ctx, func() error {
-		bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendBound)
-		defer cancel()
-		return o.server.client.UpdateIncident(bound, incident, o.host.ID, false)
-	})
-	if err != nil && err == ctx.Err() { //nolint:errorlint // no turn was had any more
-		return last
-	}
-	return err
-}
-
-// errNotTried says that nobody has tried the second step yet.
-var errNotTried = errors.New("UpdateIncident has not been tried")
-
-// leastUpdate is how long the second step is tried at least: a caller that
-// takes its request back, or whose time is over, leaves nothing half done.
-const leastUpdate = 10 * time.Second
-
-// outlasting ends leastUpdate after ctx does, or when the Plugin is closed.
-func (p *Plugin) outlasting(ctx context.Context) (context.Context, context.CancelFunc) {
-	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	var timer *time.Timer
-	began := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		timer = time.AfterFunc(leastUpdate, cancel)
-		close(began)
-	})
-	closed := context.AfterFunc(p.closing, cancel)
-	return longer, func() {
-		closed()
-		if !stop() {
-			<-began
-			timer.Stop()
-		}
-		cancel()
-	}
-}
 
 // end records how a claimed request ended.
 func (o *order) end(ctx context.Context, r shared.Result) shared.Result {

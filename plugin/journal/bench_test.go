@@ -97,6 +97,7 @@ func BenchmarkRequest(b *testing.B) {
 			c := j.mustClaim(b, fresh())
 			require.NoError(b, c.Sending(b.Context(), added))
 			require.NoError(b, c.Stored(b.Context(), 1, added))
+			require.NoError(b, c.Flush())
 			require.NoError(b, c.Ended(b.Context(), shared.Submitted, "", ""))
 		}
 	})

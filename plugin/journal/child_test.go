@@ -131,7 +131,7 @@ func (w job) send(ctx context.Context, c *Claim) error {
 	if err := w.tell(c.Record().IdempotencyKey); err != nil {
 		return err
 	}
-	err := c.Stored(ctx, incident, added)
+	err := errors.Join(c.Stored(ctx, incident, added), c.Flush())
 	c.Updated()
 	return errors.Join(err, c.Ended(ctx, shared.Submitted, "", "sent"))
 }

@@ -18,6 +18,7 @@ type Claim struct {
 	claim line
 	progress
 	record Record
+	seq    uint64 // of the last line about it
 }
 
 // Claim records the decision on a request. It gives exactly one of these:
@@ -160,19 +161,30 @@ func (c *Claim) Sending(ctx context.Context, added time.Time) error {
 	return c.write(ctx, string(Sending), p, false, nil)
 }
 
-// Stored records the incident that KSC made, and returns when that is on the
-// disk.
+// Stored records the incident that KSC made. A killed process leaves that
+// behind; Flush puts it on the disk, and may do so while the second step is on
+// its way. After a power failure before that the claim is in doubt.
 func (c *Claim) Stored(ctx context.Context, incident int64, added time.Time) error {
-	return c.stored(ctx, incident, added, nil)
+	return c.stored(ctx, incident, added, false, nil)
 }
 
-// Found is Stored for an incident whose number was lost and that a search
+// Flush returns when all that was recorded of the request is on the disk. It may
+// be called from another goroutine, and has returned before the next line is
+// recorded.
+func (c *Claim) Flush() error {
+	if c.j == nil || c.seq == 0 {
+		return nil
+	}
+	return c.j.sync(c.seq)
+}
+
+// Found is Stored and Flush for an incident whose number was lost and that a search
 // brought back. Where another request of the same server has that incident it
 // is an error of kind Taken, and nothing is recorded: of several who lost the
 // same answer one gets the incident. Stored asks nobody, for KSC may count anew
 // after it was brought back from a backup; then the newer request has it.
 func (c *Claim) Found(ctx context.Context, incident int64, added time.Time) error {
-	return c.stored(ctx, incident, added, func(t *turn) error {
+	return c.stored(ctx, incident, added, true, func(t *turn) error {
 		k, found, err := t.byIncident(c.claim.Server, incident)
 		if err != nil || !found || k.claim.Seq == c.claim.Seq {
 			return err
@@ -184,10 +196,10 @@ func (c *Claim) Found(ctx context.Context, incident int64, added time.Time) erro
 	})
 }
 
-func (c *Claim) stored(ctx context.Context, incident int64, added time.Time, may func(*turn) error) error {
+func (c *Claim) stored(ctx context.Context, incident int64, added time.Time, durable bool, may func(*turn) error) error {
 	p := c.progress
 	p.Stage, p.Incident, p.AddedAt = Stored, incident, &added
-	return c.write(ctx, string(Stored), p, true, may)
+	return c.write(ctx, string(Stored), p, durable, may)
 }
 
 // Updated says that the incident's second step is done. It has no line of its
@@ -262,6 +274,9 @@ func (c *Claim) write(ctx context.Context, event string, p progress, durable boo
 		seq = t.x.covered.seq
 		return err
 	})
+	if err == nil {
+		c.seq = seq
+	}
 	if err == nil && durable {
 		err = j.sync(seq)
 	}

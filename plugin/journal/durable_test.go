@@ -128,6 +128,14 @@ func TestNothingIsToldBeforeItIsOnTheDisk(t *testing.T) {
 					continue
 				}
 				assert.NoError(t, c.Stored(t.Context(), int64(i*100+n), added))
+				var at place
+				assert.NoError(t, j.exclusive(t.Context(), func(tu *turn) (err error) {
+					at, err = tu.x.get(j.hash(byNumber, decimal(c.claim.Seq)))
+					return err
+				}))
+				assert.NoError(t, c.Flush())
+				assert.NotEqual(t, c.at, at)
+				d.holds(t, j, at, 1, "an incident")
 				if r, found, err := j.ByKey(t.Context(), id); assert.NoError(t, err) && assert.True(t, found) {
 					assert.Equal(t, Stored, r.Stage)
 				}

@@ -97,7 +97,7 @@ func (j *Journal) mustPrior(t testing.TB, e Entry) *Prior {
 
 // carry takes a claim to its end.
 func carry(ctx context.Context, c *Claim, incident int64, o shared.Outcome) error {
-	err := errors.Join(c.Sending(ctx, added), c.Stored(ctx, incident, added))
+	err := errors.Join(c.Sending(ctx, added), c.Stored(ctx, incident, added), c.Flush())
 	c.Updated()
 	return errors.Join(err, c.Ended(ctx, o, "", "done"))
 }

@@ -60,6 +60,7 @@ func TestAWaitCostsNoFlush(t *testing.T) {
 		c := j.mustClaim(t, e)
 		require.NoError(t, c.Sending(t.Context(), timeNow()))
 		require.NoError(t, c.Stored(t.Context(), int64(c.Record().Seq), timeNow()))
+		require.NoError(t, c.Flush())
 		c.Updated()
 		require.NoError(t, c.Ended(t.Context(), shared.Pending, one.code, "stored"))
 		assert.EqualValues(t, one.more, flushes.Load()-from, "%+v: the claim tells that it waits", one)
