@@ -74,17 +74,16 @@ type index struct {
 	desk   *desk // nil for one that is being made
 }
 
-var checksums = crc32.MakeTable(crc32.Castagnoli)
-
 // seal writes the checksum of a page; its number is part of it.
 func seal(page []byte, number int64) {
 	binary.LittleEndian.PutUint32(page, checksum(page, number))
 }
 
+// checksum is by the one polynomial whose table is made at no start-up.
 func checksum(page []byte, number int64) uint32 {
 	var n [8]byte
 	binary.LittleEndian.PutUint64(n[:], uint64(number)+1)
-	return crc32.Update(crc32.Checksum(n[:], checksums), checksums, page[4:])
+	return crc32.Update(crc32.ChecksumIEEE(n[:]), crc32.IEEETable, page[4:])
 }
 
 func isSealed(page []byte, number int64) bool {

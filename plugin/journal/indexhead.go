@@ -27,7 +27,7 @@ type header struct {
 }
 
 const (
-	indexMagic = "kesidx04"
+	indexMagic = "kesidx05"
 	bootSize   = 16
 	markSize   = 16 + len(mac{})
 )
