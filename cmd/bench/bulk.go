@@ -37,6 +37,12 @@ func (b *bench) bulk() error {
 	rate := float64(n) / took.wall.Seconds()
 	b.table.row(fmt.Sprintf("bulk, %d hosts at a latency of %v: hosts a second", n, latency), fmt.Sprintf("%.1f", rate),
 		fmt.Sprintf("%.1f that %d connections permit, at %.1f calls a host", bound, connections, float64(calls)/float64(n)), times(rate/bound), "at least 0.9")
+	bare, err := b.bareTargets(n)
+	if err != nil {
+		return err
+	}
+	b.table.row(fmt.Sprintf("bulk, %d hosts at a latency of %v: hosts a second", n, latency), fmt.Sprintf("%.1f", rate),
+		fmt.Sprintf("%.1f net/http, the same 3 calls, %d in flight", bare, connections), times(rate/bare), "at least 0.9")
 	b.table.row(fmt.Sprintf("bulk, %d hosts at a latency of %v: CPU a host", n, latency), ms(took.cpu/time.Duration(n)), "", "", "")
 
 	n = b.of(10_000, 100)
@@ -56,6 +62,19 @@ func (b *bench) bulk() error {
 	b.table.row(fmt.Sprintf("bulk, %d hosts, paced by the quota: calls to KSC a minute", n), fmt.Sprintf("%.0f", float64(calls)/took.wall.Minutes()), "", "", "")
 	b.table.row(fmt.Sprintf("bulk, %d hosts, paced by the quota: peak memory", n), peaked(took.peak), "", "", "")
 	return nil
+}
+
+// bareTargets is how many hosts a second a loop over net/http isolates over that
+// wire with as many connections: what a timer is late by and what the machine
+// takes is in it.
+func (b *bench) bareTargets(n int) (rate float64, err error) {
+	s, err := b.emulator("bulk-bare", "--latency", latency.String())
+	if err != nil {
+		return 0, err
+	}
+	defer s.stop()
+	took, err := whole(b.command(s, b.program("floor"), strconv.Itoa(n), strconv.Itoa(connections), "look"))
+	return float64(n) / took.wall.Seconds(), err
 }
 
 // targets isolates n hosts of a file with one command, and tells what it took,

@@ -54,6 +54,7 @@ func (b *bench) oneShot() error {
 	}
 	t.row("one command: time", ms(median(wall["ours"])), ms(median(wall["floor"]))+" net/http", times(float64(median(wall["ours"]))/float64(median(wall["floor"]))), "")
 	t.row("one command: of that in fsync", b.fsync(s), "", "", "")
+	b.instructions(s, kinds)
 	t.row("one command: peak memory", peaked(median(peak["ours"])), peaked(median(peak["floor"]))+" net/http", "", "at most 20 MiB")
 	return nil
 }

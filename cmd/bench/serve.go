@@ -18,50 +18,63 @@ func request(name string, i int, more string) string {
 
 // serve measures one process that answers many requests, so many at a time,
 // beside a loop over net/http that makes two calls for each, and one that makes
-// the same three.
+// the same three: on loopback, and over a wire with a latency.
 func (b *bench) serve() error {
 	for _, flight := range []int{1, 8, 64} {
-		n := b.of(4000, 200)
-		cpu, rate := map[string][]float64{}, map[string][]float64{}
-		for round := range 3 {
-			s, err := b.emulator(fmt.Sprintf("serve-%d-%d", flight, round))
-			if err != nil {
-				return err
-			}
-			for _, program := range []string{"ours", "bare", "look"} {
-				var took spent
-				switch program {
-				case "ours":
-					took, err = b.inFlight(s, flight, n)
-				case "bare":
-					took, err = whole(b.command(s, b.program("floor"), strconv.Itoa(n), strconv.Itoa(flight)))
-				default:
-					took, err = whole(b.command(s, b.program("floor"), strconv.Itoa(n), strconv.Itoa(flight), program))
-				}
-				if err != nil {
-					break
-				}
-				cpu[program] = append(cpu[program], took.cpu.Seconds()*1e3/float64(n))
-				rate[program] = append(rate[program], float64(n)/took.wall.Seconds())
-			}
-			s.stop()
-			if err != nil {
-				return err
-			}
+		if err := b.served(flight, b.of(4000, 200), fmt.Sprintf("serve, %d in flight", flight)); err != nil {
+			return err
 		}
-		b.beside(flight, "bare", "2 calls", "at least 0.8", cpu, rate)
-		b.beside(flight, "look", "the same 3 calls", "", cpu, rate)
+	}
+	for _, flight := range []int{1, 8} { // we have 8 connections, and a loop with more in flight opens more
+		what := fmt.Sprintf("serve, %d in flight at a latency of %v", flight, latency)
+		if err := b.served(flight, b.of(100*flight, 20), what, "--latency", latency.String()); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
+// served measures n requests with one emulator, three times.
+func (b *bench) served(flight, n int, what string, emulated ...string) error {
+	cpu, rate := map[string][]float64{}, map[string][]float64{}
+	for round := range 3 {
+		s, err := b.emulator(fmt.Sprintf("%s, %d", what, round), emulated...)
+		if err != nil {
+			return err
+		}
+		for _, program := range []string{"ours", "bare", "look"} {
+			var took spent
+			switch program {
+			case "ours":
+				took, err = b.inFlight(s, flight, n)
+			case "bare":
+				took, err = whole(b.command(s, b.program("floor"), strconv.Itoa(n), strconv.Itoa(flight)))
+			default:
+				took, err = whole(b.command(s, b.program("floor"), strconv.Itoa(n), strconv.Itoa(flight), program))
+			}
+			if err != nil {
+				break
+			}
+			cpu[program] = append(cpu[program], took.cpu.Seconds()*1e3/float64(n))
+			rate[program] = append(rate[program], float64(n)/took.wall.Seconds())
+		}
+		s.stop()
+		if err != nil {
+			return err
+		}
+	}
+	b.beside(what, "bare", "2 calls", "at least 0.8", cpu, rate)
+	b.beside(what, "look", "the same 3 calls", "", cpu, rate)
+	return nil
+}
+
 // beside adds what serve took, beside a loop that makes so many calls.
-func (b *bench) beside(flight int, program, calls, aim string, cpu, rate map[string][]float64) {
+func (b *bench) beside(what, program, calls, aim string, cpu, rate map[string][]float64) {
 	ours, theirs := median(rate["ours"]), median(rate[program])
-	b.table.row(fmt.Sprintf("serve, %d in flight: requests a second", flight), fmt.Sprintf("%.0f", ours),
+	b.table.row(what+": requests a second", fmt.Sprintf("%.0f", ours),
 		fmt.Sprintf("%.0f net/http, %s", theirs, calls), times(ours/theirs), aim)
 	ours, theirs = median(cpu["ours"]), median(cpu[program])
-	b.table.row(fmt.Sprintf("serve, %d in flight: CPU a request", flight), fmt.Sprintf("%.2f ms", ours),
+	b.table.row(what+": CPU a request", fmt.Sprintf("%.2f ms", ours),
 		fmt.Sprintf("%.2f ms net/http, %s", theirs, calls), times(ours/theirs), "")
 }
 
