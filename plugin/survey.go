@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strconv"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/kes-respond/kes-respond/plugin/journal"
@@ -20,22 +17,6 @@ const (
 	consoleFresh = time.Minute      // an answer on the service console counts for so long
 	versionFresh = 10 * time.Minute // and one on KSC's version
 )
-
-// surroundings is what is known of a server besides its hosts, and when it was
-// asked. It is shared by all requests to the server.
-type surroundings struct {
-	mu      sync.Mutex
-	console consoleState
-	version string
-	asked   time.Time // for the version
-}
-
-// consoleState is whether a service console is connected to KSC: the part that,
-// by our reading, makes console tasks of incidents.
-type consoleState struct {
-	connected, known bool
-	at               time.Time
-}
 
 // survey looks, before a request is sent, at what stands in its way, and takes
 // down which console tasks the host has: what is made of the request is not among
@@ -94,50 +75,6 @@ func (o *order) opened(ctx context.Context) bool {
 	}
 }
 
-// askConsole asks whether a service console is connected, where that is not known
-// yet. What KSC does not say is unknown, which is no error.
-func (s *server) askConsole(ctx context.Context) error {
-	if s.consoleKnown() {
-		return nil
-	}
-	connected, known, err := s.client.ServiceConsole(ctx)
-	if ailing(err) || ctx.Err() != nil {
-		return err
-	}
-	s.around.mu.Lock()
-	defer s.around.mu.Unlock()
-	s.around.console = consoleState{connected, known && err == nil, time.Now()}
-	return nil
-}
-
-// consoleKnown says that it was asked a moment ago.
-func (s *server) consoleKnown() bool {
-	s.around.mu.Lock()
-	defer s.around.mu.Unlock()
-	return time.Since(s.around.console.at) < consoleFresh
-}
-
-// askVersion asks for KSC's version, now and then.
-func (s *server) askVersion(ctx context.Context) error {
-	s.around.mu.Lock()
-	fresh := time.Since(s.around.asked) < versionFresh
-	s.around.mu.Unlock()
-	if fresh {
-		return nil
-	}
-	info, err := s.client.Server(ctx)
-	if ailing(err) || ctx.Err() != nil {
-		return err
-	}
-	s.around.mu.Lock()
-	defer s.around.mu.Unlock()
-	s.around.version, s.around.asked = info.FullVersion, time.Now()
-	if s.around.version == "" {
-		s.around.version = info.Version
-	}
-	return nil
-}
-
 // baselined takes down the host's console tasks. Those of the host alone take a
 // call each, so they are read only for a caller who waits for the end.
 func (o *order) baselined(ctx context.Context) error {
@@ -194,79 +131,3 @@ func (o *order) present(ctx context.Context) error {
 	}
 	return err
 }
-
-// off says that by KSC's own word no service console is connected.
-func (s *server) off() bool {
-	s.around.mu.Lock()
-	defer s.around.mu.Unlock()
-	return s.around.console.known && !s.around.console.connected
-}
-
-// console says what is amiss where no service console is connected.
-func (o *order) console() []string {
-	o.server.around.mu.Lock()
-	c := o.server.around.console
-	o.server.around.mu.Unlock()
-	if !c.known || c.connected {
-		return nil
-	}
-	return []string{"no service console is connected to KSC (by KSC's own word at " + c.at.UTC().Format(time.RFC3339) +
-		"): likely nothing acts on requests until Kaspersky Security Center Web Console is started and its connection to the server stands"}
-}
-
-// The bits of KLHST_WKS_STATUS (KSCAPI a00275). That of being managed (2) is not
-// among them: a real answer lacks it for a host in a group.
-const (
-	bitAgent     = 0x4
-	bitAlive     = 0x8
-	bitProtected = 0x10
-)
-
-// shortcomings are what may keep the request from being carried out, as far as
-// KSC tells.
-func (o *order) shortcomings() []string {
-	var all []string
-	o.server.around.mu.Lock()
-	version := o.server.around.version
-	o.server.around.mu.Unlock()
-	if older(version, 14, 2) {
-		all = append(all, "KSC calls its version "+version+"; response tasks need 14.2 or newer (15.2 on Linux)")
-	}
-	h := o.seen
-	if h == nil {
-		return all
-	}
-	if h.StatusKnown {
-		switch {
-		case h.Status&bitAgent == 0:
-			all = append(all, "KSC knows no Network Agent on the host: nothing there takes tasks up")
-		case h.Status&bitAlive == 0:
-			all = append(all, away(h))
-		}
-		if h.Status&bitProtected == 0 {
-			all = append(all, "KSC knows no Kaspersky Endpoint Security on the host")
-		}
-	}
-	if h.Unassigned {
-		all = append(all, "the host is in no administration group: likely no task reaches it")
-	}
-	if older(h.KESVersion, 12, 9) {
-		all = append(all, "KSC calls the version of Kaspersky Endpoint Security on the host "+h.KESVersion+"; response tasks need 12.9 or newer")
-	}
-	return all
-}
-
-// older says that a version text begins with a version before the one given. What
-// it cannot read is not older: the forms of these texts are not documented.
-func older(text string, major, minor int) bool {
-	parts := strings.SplitN(text, ".", 3)
-	if len(parts) < 2 {
-		return false
-	}
-	a, err := strconv.Atoi(parts[0])
-	b, err2 := strconv.Atoi(parts[1])
-	return err == nil && err2 == nil && (a < major || a == major && b < minor)
-}
-
-// follows says that requests to the server are followed at all.
-func (s *server) follows() bool { return len(s.watcher.calls.made) > 0 }
