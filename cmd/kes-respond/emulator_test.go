@@ -41,9 +41,15 @@ type address struct {
 // in dir: record.jsonl, state.json.
 func startEmulator(t testing.TB, dir, inventory, state string, args ...string) address {
 	t.Helper()
+	return startEmulatorWith(t, emulatorPassword, dir, inventory, state, args...)
+}
+
+// startEmulatorWith runs one whose account has another password.
+func startEmulatorWith(t testing.TB, password, dir, inventory, state string, args ...string) address {
+	t.Helper()
 	guarded(t, dir)
 	program := build(t, "ksc-emulator", t.TempDir())
-	args = append(args, "--listen", "127.0.0.1:0", "--user", "edr-operator", "--password", emulatorPassword,
+	args = append(args, "--listen", "127.0.0.1:0", "--user", "edr-operator", "--password", password,
 		"--ready-file", "ready", "--cert-out", "ksc.pem", "--state-out", "state.json")
 	for name, text := range map[string]string{"inventory": inventory, "state-in": state} {
 		if text != "" {

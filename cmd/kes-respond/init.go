@@ -110,7 +110,7 @@ func (i *foundation) place(context.Context) error {
 		}
 		i.beside = ""
 	}
-	if i.path == i.beside {
+	if i.path == i.beside || i.path == i.beside+apart {
 		return exit.Usage("init: %s is where the password goes; give the configuration another name", i.path)
 	}
 	for _, path := range []string{i.path, i.beside} {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/natefinch/atomic"
@@ -33,8 +34,21 @@ func hostPort(s serverFile) string {
 	return net.JoinHostPort(s.Host, cmp.Or(string(s.Port), ksc.DefaultPort))
 }
 
-// yaml is the configuration as people read it.
-func (i *foundation) yaml() ([]byte, error) {
+// text is the configuration as people read it, proved to say what was answered.
+func (i *foundation) text(passwordFile string) ([]byte, error) {
+	text, err := i.yaml(passwordFile)
+	if err != nil {
+		return nil, err
+	}
+	var file configFile
+	err = strict.Parse(i.path, text, "config", &file, func() ([]shared.Violation, error) { return file.sense(), nil })
+	if err == nil && (file.Host != i.server.Host || file.User != i.server.User || file.PasswordFile != passwordFile) {
+		err = fmt.Errorf("%s would not say what was answered", i.path)
+	}
+	return text, err
+}
+
+func (i *foundation) yaml(passwordFile string) ([]byte, error) {
 	written := struct {
 		Host         string   `yaml:"kscHost"`
 		Port         string   `yaml:"kscPort"`
@@ -47,7 +61,7 @@ func (i *foundation) yaml() ([]byte, error) {
 		Area         string   `yaml:"responseEventIncidentArea"`
 	}{
 		i.server.Host, string(i.server.Port), i.server.Cert, i.server.User, i.server.Domain, i.server.InternalUser, i.server.VServer,
-		cmp.Or(i.server.PasswordFile, i.beside), i.area,
+		passwordFile, i.area,
 	}
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# Written by kes-respond init on %s. kscCert holds what the server's certificate\n# was compared with: the SHA-256 of its DER, or a file.\n", time.Now().UTC().Format(time.DateOnly))
@@ -57,8 +71,7 @@ func (i *foundation) yaml() ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// write writes the password, then the configuration that names it. What cannot be
-// written whole leaves nothing behind.
+// write writes what was answered, and says where.
 func (i *foundation) write(context.Context) (err error) {
 	for n, one := range i.server.Cert {
 		if _, pin := ksc.ParsePin(one); !pin && !isOff(one) {
@@ -67,26 +80,7 @@ func (i *foundation) write(context.Context) (err error) {
 			}
 		}
 	}
-	text, err := i.yaml()
-	if err == nil {
-		var file configFile
-		err = strict.Parse(i.path, text, "config", &file, func() ([]shared.Violation, error) { return file.sense(), nil })
-		if err == nil && (file.Host != i.server.Host || file.User != i.server.User) {
-			err = fmt.Errorf("%s would not say what was answered", i.path)
-		}
-	}
-	if err == nil {
-		err = os.MkdirAll(filepath.Dir(i.path), folderMode)
-	}
-	if err == nil && i.beside != "" {
-		err = i.file(i.beside, []byte(i.server.password()+"\n"), passwordMode)
-	}
-	if err == nil {
-		if err = i.file(i.path, text, configMode); err != nil && i.beside != "" && i.flags.force.value != "true" {
-			err = errors.Join(err, os.Remove(i.beside))
-		}
-	}
-	if err != nil {
+	if err := i.files(); err != nil {
 		return exit.With(shared.ExitFailed, err)
 	}
 	how := ""
@@ -100,22 +94,117 @@ func (i *foundation) write(context.Context) (err error) {
 	return nil
 }
 
-// file writes a file of its own, or with force in the place of one: it is never
-// seen half written, or with another mode.
-func (i *foundation) file(path string, data []byte, mode fs.FileMode) error {
-	if i.flags.force.value == "true" {
-		if err := os.Chmod(path, passwordMode); err != nil && !errors.Is(err, fs.ErrNotExist) { // the new one gets its mode before it is there
+// files writes the password, then the configuration that names it. What cannot be
+// written whole leaves nothing behind. Two files cannot be replaced at once: where
+// there is a configuration that may name the old password, the new one goes by a name
+// of its own until nobody names the old one. So whoever is killed on the way leaves
+// the old pair or the new one, and never one of each.
+func (i *foundation) files() error {
+	text, err := i.text(cmp.Or(i.server.PasswordFile, i.beside))
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(i.path), folderMode); err != nil {
+		return err
+	}
+	if i.beside == "" {
+		return i.file(i.path, text, configMode)
+	}
+	password := []byte(i.server.password() + "\n")
+	if i.mayBeNamed() {
+		parted, err := i.text(i.beside + apart)
+		if err == nil {
+			err = i.file(i.beside+apart, password, passwordMode)
+		}
+		if err == nil {
+			err = i.file(i.path, parted, configMode)
+		}
+		if err != nil {
 			return err
 		}
-		return errors.Join(atomic.WriteFile(path, bytes.NewReader(data)), os.Chmod(path, mode))
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err := i.file(i.beside, password, passwordMode); err != nil {
+		return err
+	}
+	if err := i.file(i.path, text, configMode); err != nil {
+		if i.flags.force.value != "true" {
+			err = errors.Join(err, os.Remove(i.beside))
+		}
+		return err
+	}
+	if i.flags.force.value != "true" {
+		return nil
+	}
+	if err := os.Remove(i.beside + apart); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// mayBeNamed says that there is a configuration which a password in the usual place
+// could belong to. One that names the place apart was left by who was killed there.
+func (i *foundation) mayBeNamed() bool {
+	if _, err := os.Lstat(i.path); errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	old, err := readConfig(i.path)
+	if err != nil {
+		return true
+	}
+	named, err := os.Stat(old.PasswordFile)
+	if err != nil {
+		return true
+	}
+	parted, err := os.Stat(i.beside + apart)
+	return err != nil || !os.SameFile(named, parted)
+}
+
+// The ends of names in which a file is on its way to its place.
+const (
+	apart = ".new"  // of a password, while a configuration may name the old one
+	whole = ".part" // of a file that is not there before it is whole
+)
+
+// file writes a file of its own, or with force in the place of one: then it is never
+// seen half written, or with another mode, and lasts before what comes next.
+func (i *foundation) file(path string, data []byte, mode fs.FileMode) error {
+	passed := i.s.step
+	if passed == nil {
+		passed = func(string) {}
+	}
+	written := path
+	if i.flags.force.value == "true" {
+		written += whole
+		if err := os.Remove(written); err != nil && !errors.Is(err, fs.ErrNotExist) { // of who was killed
+			return err
+		}
+	}
+	passed("init")
+	f, err := os.OpenFile(written, os.O_WRONLY|os.O_CREATE|os.O_EXCL, passwordMode)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(data)
-	if err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
-		return errors.Join(err, os.Remove(path))
+	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
+	passed("init")
+	if err == nil && written != path {
+		err = atomic.ReplaceFile(written, path)
 	}
-	return nil
+	if err != nil {
+		return errors.Join(err, os.Remove(written))
+	}
+	passed("init")
+	return syncFolder(filepath.Dir(path))
+}
+
+// syncFolder makes a name in a folder last. Windows has no such thing.
+func syncFolder(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
