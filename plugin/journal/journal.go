@@ -71,6 +71,8 @@ type Options struct {
 	//	installed it has
 	//	pruned    the ledger says that old segments are gone, and they are not
 	//	removed   one of them is
+	//	suspended sending is suspended, and the ledger has no line of it
+	//	resumed   the ledger says that sending is resumed, and it is not
 	Step func(string)
 }
 

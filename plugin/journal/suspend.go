@@ -15,55 +15,70 @@ type Suspension struct {
 	At     time.Time `json:"at"`
 	User   string    `json:"user"` // of the operating system
 	Reason string    `json:"reason"`
+	Seq    uint64    `json:"seq,omitempty"` // of its line; 0 where an earlier version wrote it
 }
 
 const suspendedFile = "suspended"
 
 // Suspend tells everybody who shares the ledger, from their next decision on.
 // It stands in the chain as well. An earlier suspension is replaced.
+//
+// The file is there before the line: whatever ends it half way, a power failure
+// too, nothing is sent. Verify says so where the line is missing.
 func (j *Journal) Suspend(ctx context.Context, reason string) error {
-	s := Suspension{time.Now().UTC().Truncate(time.Second), j.options.User, shortened(reason, maxMessage)}
-	return j.noted(ctx, line{Event: eventSuspended, progress: progress{Message: s.Reason}}, func() error {
+	s := Suspension{At: time.Now().UTC().Truncate(time.Second), User: j.options.User, Reason: shortened(reason, maxMessage)}
+	return j.switched(ctx, func(t *turn) error {
+		s.Seq = t.x.covered.seq + 1
 		data, err := json.Marshal(s)
-		if err != nil {
-			return err
+		if err == nil {
+			err = j.replace(suspendedFile, append(data, '\n'))
 		}
-		return j.replace(suspendedFile, append(data, '\n'))
+		if err != nil {
+			return j.wrap(suspendedFile+" cannot be written", err)
+		}
+		j.options.Step("suspended")
+		var e *Error
+		if err = t.noted(line{Event: eventSuspended, progress: progress{Message: s.Reason}}); errors.As(err, &e) {
+			err = &Error{e.Kind, "sending is suspended, and the ledger could not take that down", e.Assistance + " Then run kes-respond suspend again.", nil, err}
+		}
+		return err
 	})
 }
 
-// Resume ends a suspension; it says whether there was one.
+// Resume ends a suspension; it says whether there was one. It is on the disk that
+// it was ended before it is.
 func (j *Journal) Resume(ctx context.Context) (was bool, err error) {
-	err = j.noted(ctx, line{Event: eventResumed}, func() error {
+	err = j.switched(ctx, func(t *turn) error {
+		if err := t.noted(line{Event: eventResumed}); err != nil {
+			return err
+		}
+		j.options.Step("resumed")
 		err := j.root.Remove(suspendedFile)
 		if isMissing(err) {
 			return nil
 		}
 		was = err == nil
-		return errors.Join(err, syncFolder(j.root))
+		return j.wrap(suspendedFile+" cannot be removed", errors.Join(err, syncFolder(j.root)))
 	})
 	return was, err
 }
 
-// noted does something to the ledger's directory, and says so in the chain
-// before: what was only meant is told, what was done never is not.
-func (j *Journal) noted(ctx context.Context, l line, do func() error) error {
+// switched does in a turn what needs a ledger that keeps something.
+func (j *Journal) switched(ctx context.Context, do func(*turn) error) error {
 	if j.root == nil {
 		return errors.New("there is no ledger")
 	}
+	return j.exclusive(ctx, do)
+}
+
+// noted takes down what is no request's, and returns when it is on the disk.
+func (t *turn) noted(l line) error {
+	j := t.j
 	l.By, l.Boot, l.User, l.PID = j.self, j.boot, j.options.User, j.options.PID
-	var seq uint64
-	err := j.exclusive(ctx, func(t *turn) error {
-		if _, err := t.append(l); err != nil {
-			return err
-		}
-		seq = t.x.covered.seq
-		return j.wrap(suspendedFile+" cannot be written", do())
-	})
-	if err == nil {
-		err = j.sync(seq)
+	if _, err := t.append(l); err != nil {
+		return err
 	}
-	return err
+	return j.sync(t.x.covered.seq)
 }
 
 // Suspended gives the suspension that counts now; nil where there is none. A

@@ -50,12 +50,29 @@ func (j *Journal) Verify(ctx context.Context, anchor io.Reader) (Proof, error) {
 	}
 	begin := *v
 	begin.proof.Flaws = slices.Clip(v.proof.Flaws)
-	for {
+	for doubt := (apart{}); ; *v = begin {
+		suspended := j.Suspended()
 		pruned, err := v.files(ctx)
-		if err != nil || !pruned {
+		if err != nil {
 			return v.proof, err
 		}
-		*v = begin
+		if pruned {
+			continue
+		}
+		found := v.suspension(suspended)
+		if found.what == "" {
+			return v.proof, nil
+		}
+		if found == doubt {
+			v.file, v.line, v.offset = suspendedFile, 0, 0
+			v.flaw(found.line, found.what)
+			return v.proof, nil
+		}
+		// It may have been half done. What is the same afterwards was not.
+		doubt = found
+		if err := j.passing(ctx); err != nil {
+			return v.proof, err
+		}
 	}
 }
 
@@ -104,6 +121,8 @@ type verifier struct {
 	mac    mac
 	begun  bool
 	pruned uint32
+
+	switched line // the last that says that sending was suspended or resumed
 
 	file   string
 	line   int
@@ -212,6 +231,9 @@ func (v *verifier) take(raw []byte, n uint32) {
 
 // opens checks what lines say of the files.
 func (v *verifier) opens(l line, n uint32) {
+	if l.Event == eventSuspended || l.Event == eventResumed {
+		v.switched = l
+	}
 	switch {
 	case l.Event == eventTorn:
 		v.proof.Torn++
