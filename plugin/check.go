@@ -85,6 +85,9 @@ func (c *checkup) recorded(ctx context.Context) (message, warning string, err er
 	if err != nil {
 		return "", "", journalError(err)
 	}
+	if err := j.Here(); err != nil {
+		return "", "", journalError(err)
+	}
 	if s := j.Suspended(); s != nil {
 		return "", fmt.Sprintf("sending is suspended since %s by %s: %s; kes-respond resume ends it", s.At.Format(time.RFC3339), s.User, s.Reason), nil
 	}

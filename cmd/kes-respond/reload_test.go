@@ -204,3 +204,40 @@ func TestARunningProgramTakesAChangedPassword(t *testing.T) {
 func ruleNamed(name string) string {
 	return fmt.Sprintf("deny:\n  - {name: %s, reason: r, tasks: [startProcess]}\n", name)
 }
+
+// TestARunningProgramWhoseLedgerIsTakenAway claims nothing in a ledger that nobody
+// will look at, says so to who checks, and goes on where it is put back.
+func TestARunningProgramWhoseLedgerIsTakenAway(t *testing.T) {
+	residents(t, "kscPasswordFile: password\n", func(t *testing.T, r *resident) {
+		const isolate = `{"action":1}`
+		ledger := filepath.Join(r.dir, "state", "ledger")
+		sent := func() {
+			t.Helper()
+			result, _ := r.ask(t, "isolateHost", isolate)
+			require.Equal(t, shared.Submitted, result.Outcome, "%+v", result.Error)
+		}
+		refused := func(why string) {
+			t.Helper()
+			result, _ := r.ask(t, "isolateHost", isolate)
+			require.Equal(t, shared.Refused, result.Outcome)
+			checked, err := r.Check(t.Context(), shared.Request{Type: shared.TypeCheck, Server: "default"})
+			require.NoError(t, err)
+			assert.False(t, checked.Passed)
+			for _, e := range []*shared.Error{result.Error, checked.Error} {
+				assert.Equal(t, shared.Journal, e.Code)
+				assert.Contains(t, e.Message, ledger+" cannot be used: "+why)
+				assert.Contains(t, e.Assistance, "Start this program again")
+				assert.False(t, e.Retryable)
+			}
+		}
+		sent()
+		require.NoError(t, os.Rename(ledger, ledger+"-away"))
+		refused("its directory was taken away")
+		require.NoError(t, os.Mkdir(ledger, 0o700))
+		refused("another directory was put in its place")
+		require.NoError(t, os.Remove(ledger))
+		require.NoError(t, os.Rename(ledger+"-away", ledger))
+		sent()
+		assert.Len(t, r.ksc.State().Incidents, 2)
+	})
+}

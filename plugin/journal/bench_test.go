@@ -234,6 +234,14 @@ func BenchmarkRebuild(b *testing.B) {
 	}
 }
 
+// BenchmarkHere is what each turn pays to know that the ledger is where it was.
+func BenchmarkHere(b *testing.B) {
+	j := open(b, newDir(b))
+	for b.Loop() {
+		require.NoError(b, j.Here())
+	}
+}
+
 // BenchmarkLogin is the turn to log in, of an account that nobody has refused.
 func BenchmarkLogin(b *testing.B) {
 	j := open(b, newDir(b))

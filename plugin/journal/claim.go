@@ -31,7 +31,7 @@ func (c *Claim) Record() Record { return c.record }
 func (c *Claim) Sending(ctx context.Context, added time.Time) error {
 	p := c.progress
 	p.Stage, p.AddedAt = Sending, &added
-	return c.write(ctx, string(Sending), p, false, nil)
+	return c.write(ctx, string(Sending), p, false, (*turn).here)
 }
 
 // Stored records the incident that KSC made. A killed process leaves that

@@ -34,7 +34,7 @@ func (j *Journal) Claim(ctx context.Context, e Entry, limit Limit) (*Claim, *Pri
 		return &Claim{}, nil, nil
 	}
 	var w writing
-	err := j.exclusive(ctx, func(t *turn) error { return t.claim(j.recorded(e), limit, &w) })
+	err := j.present(ctx, func(t *turn) error { return t.claim(j.recorded(e), limit, &w) })
 	if err == nil && w.seq > 0 {
 		err = j.sync(w.seq)
 	}

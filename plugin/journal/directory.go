@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-
-	"github.com/natefinch/atomic"
 )
 
 // The names in the ledger's directory.
@@ -219,7 +217,7 @@ func (j *Journal) endFile(f *os.File, name string, err error) error {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	if err := atomic.ReplaceFile(filepath.Join(j.dir, name+".new"), filepath.Join(j.dir, name)); err != nil {
+	if err := j.rename(name+".new", name); err != nil {
 		return err
 	}
 	return syncFolder(j.root)

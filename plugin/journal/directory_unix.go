@@ -51,6 +51,10 @@ func reachable(dir string) string {
 	return ""
 }
 
+// rename puts a file in the place of another, in the directory that is open,
+// whatever its path leads to by now.
+func (j *Journal) rename(from, to string) error { return j.root.Rename(from, to) }
+
 // syncFolder makes what was made, renamed or removed in a folder last.
 func syncFolder(root *os.Root) error {
 	f, err := root.Open(".")

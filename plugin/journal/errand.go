@@ -103,6 +103,9 @@ func (j *Journal) lead(ctx context.Context, own *errand) error {
 		}
 	}()
 	t, err := j.turn()
+	if err != nil && j.away != nil {
+		err = j.away // that it cannot be used there says no more
+	}
 	if err != nil {
 		return err
 	}

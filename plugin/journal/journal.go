@@ -89,7 +89,8 @@ const (
 type Journal struct {
 	options Options
 	dir     string
-	root    *os.Root // nil: keeps nothing
+	root    *os.Root    // nil: keeps nothing
+	place   os.FileInfo // of root
 	secret  []byte
 	prover  prover // of secret; used in turns
 	boot    string // this boot of the machine; "" where the system does not say
@@ -100,6 +101,7 @@ type Journal struct {
 	queue  queue         // of those who want something done in a turn
 	turns  chan struct{} // held by the goroutine that has its turn at the ledger
 	lock   *flock.Flock  // used by who holds turns
+	away   *Error        // the ledger is not where it was; of this turn
 	closed bool          // guarded by turns
 	desk   *desk         // see index; used in turns
 	kept   *index        // left open by the turn before; used in turns
@@ -137,6 +139,9 @@ func Open(ctx context.Context, dir string, o Options) (*Journal, error) {
 	var err error
 	if j.root, err = openDirectory(dir, o); err != nil {
 		return nil, err
+	}
+	if j.place, err = j.root.Stat("."); err != nil {
+		return nil, errors.Join(j.placeError("it cannot be looked at", err), j.root.Close())
 	}
 	if err := j.enter(ctx); err != nil {
 		return nil, errors.Join(err, j.leave())

@@ -77,6 +77,9 @@ func (l *Login) enter(ctx context.Context) error {
 			}
 		}
 		l.Leave()
+		if away := l.j.look(); away != nil {
+			return away
+		}
 		switch {
 		case ctx.Err() != nil:
 			return &Error{Busy, "the time ran out in the wait for the turn to log in", "Another process is logging in as the same user. If none should, look for one that is stopped (state T in ps).", nil, ctx.Err()}

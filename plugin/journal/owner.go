@@ -88,7 +88,7 @@ func (j *Journal) Adopt(ctx context.Context, r Record) (*Claim, error) {
 	}
 	var c *Claim
 	var seq uint64
-	err := j.exclusive(ctx, func(t *turn) error {
+	err := j.present(ctx, func(t *turn) error {
 		k, found, err := t.byNumber(r.Seq)
 		if err != nil {
 			return err

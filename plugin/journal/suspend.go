@@ -68,7 +68,7 @@ func (j *Journal) switched(ctx context.Context, do func(*turn) error) error {
 	if j.root == nil {
 		return errors.New("there is no ledger")
 	}
-	return j.exclusive(ctx, do)
+	return j.present(ctx, do)
 }
 
 // noted takes down what is no request's, and returns when it is on the disk.
