@@ -162,7 +162,7 @@ func (b *bulk) one(ctx context.Context, i int) {
 			b.pace.counted()
 		}
 	})
-	result := b.plugin.Respond(ctx, r, func(e shared.Event) {
+	result := b.respond(ctx, r, func(e shared.Event) {
 		if e.Accepted != nil {
 			counted() // the ledger counts it from here on
 		}
@@ -178,6 +178,22 @@ func (b *bulk) one(ctx context.Context, i int) {
 	if err := b.board.unheard(); err != nil {
 		b.stop(fmt.Errorf("what becomes of it cannot be written here: %w", err))
 	}
+}
+
+// respond has a request carried out. Another run of the batch may have sent it since
+// the first look, to a host in other letters: under one key it is one host, in one
+// spelling, and what became of that is the answer.
+func (b *bulk) respond(ctx context.Context, r shared.Request, heard func(shared.Event)) shared.Result {
+	result := b.plugin.Respond(ctx, r, heard)
+	if result.Outcome != shared.Refused || r.IdempotencyKey == "" {
+		return result
+	}
+	first, found, err := b.plugin.Earlier(ctx, r.IdempotencyKey)
+	if err != nil || !found || first.Target == r.TargetHost || !strings.EqualFold(first.Target, r.TargetHost) {
+		return result
+	}
+	r.TargetHost = first.Target
+	return b.plugin.Respond(ctx, r, heard)
 }
 
 func (b *bulk) request(i int) shared.Request {
