@@ -120,8 +120,8 @@ func TestConfigRefusals(t *testing.T) {
 		"host with scheme":    {"kscHost: https://ksc\n", []string{"/kscHost (line 1) does not fit; it is: Name or address of the Administration Server, without scheme and port"}},
 		"date":                {"kscUser: 2026-11-25\n", []string{"/kscUser (line 1) is read by YAML as !!timestamp: put it in quotes"}},
 		"binary":              {"kscUser: !!binary aGk=\n", []string{"/kscUser (line 1) is read by YAML as !!binary: put it in quotes"}},
-		"own tag":             {"kscUser: !env USER\n", []string{"/kscUser (line 1) is read by YAML as !env: put it in quotes"}},
-		"tagged mapping":      {"servers: !x {}\n", []string{"/servers (line 1) has a tag, which is not taken here"}},
+		"own tag":             {"kscUser: !env USER\n", []string{"/kscUser (line 1) has a tag, which is not taken here: leave it out, or put the whole in quotes if '!' begins a text"}},
+		"tagged mapping":      {"servers: !x {}\n", []string{"/servers (line 1) has a tag, which is not taken here: leave it out, or put the whole in quotes if '!' begins a text"}},
 		"number as a name":    {"servers:\n  1: {kscHost: a, kscUser: b}\n", []string{"/servers/1 (line 2) has a name that YAML does not read as text: put it in quotes"}},
 		"two passwords": {
 			"kscHost: a\nkscPasswordFile: b\nkscPasswordCommand: [/c]\n",

@@ -137,8 +137,11 @@ func below(at string, s *jsonschema.Schema, value any) ([]shared.Violation, erro
 	return found, nil
 }
 
+// neverHere is the setting that no file of ours has: it would be the password itself.
+const neverHere = "kscPassword"
+
 func noSetting(name string, s *jsonschema.Schema) string {
-	if strings.EqualFold(name, "kscPassword") {
+	if strings.EqualFold(name, neverHere) {
 		return "is not taken: a password stands in no configuration. Use the environment, kscPasswordFile or kscPasswordCommand"
 	}
 	for known := range s.Properties {

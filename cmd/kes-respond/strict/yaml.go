@@ -7,6 +7,7 @@ import (
 	"io"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 
 	"go.yaml.in/yaml/v3"
@@ -23,6 +24,9 @@ type yamlText struct {
 	lines map[string]int // where each pointer stands in the file
 	found []shared.Violation
 }
+
+// tagged is what is wrong with a tag; it does not say which one.
+const tagged = "has a tag, which is not taken here: leave it out, or put the whole in quotes if '!' begins a text"
 
 // anchorName is what the parser quotes of a value that begins with '*'.
 var anchorName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`anchor '.*' referenced`) })
@@ -75,7 +79,7 @@ func (y *yamlText) value(at string, n *yaml.Node, depth int) {
 	case n.Kind == yaml.AliasNode:
 		y.wrong(at, "is an alias, which is not taken here: write it out, or put it in quotes if '*' begins a text")
 	default:
-		y.wrong(at, "has a tag, which is not taken here")
+		y.wrong(at, tagged)
 	}
 }
 
@@ -97,6 +101,9 @@ func (y *yamlText) mapping(at string, n *yaml.Node, depth int) {
 		case key.Kind != yaml.ScalarNode || key.ShortTag() != "!!str":
 			y.lines[below] = key.Line
 			y.wrong(below, "has a name that YAML does not read as text: put it in quotes")
+		case strings.EqualFold(key.Value, neverHere):
+			y.lines[below] = key.Line
+			y.json.WriteString("null") // refused by its name: what YAML makes of a password is nothing to tell of
 		default:
 			y.value(below, n.Content[i+1], depth+1)
 			y.lines[below] = key.Line
@@ -126,7 +133,9 @@ func (y *yamlText) scalar(at string, n *yaml.Node) {
 			return
 		}
 		y.json.WriteString(n.Value)
-	default:
+	case "!!timestamp", "!!binary":
 		y.wrong(at, "is read by YAML as "+n.ShortTag()+": put it in quotes")
+	default: // a tag may be all of a value that begins with '!'
+		y.wrong(at, tagged)
 	}
 }
