@@ -69,20 +69,10 @@ func (o *output) end(r shared.Request, result shared.Result) error {
 		r.ID = shared.NewID() // what was typed is no request, and has a result all the same
 	}
 	o.show(shared.Event{ID: r.ID, Result: &result})
-	code := result.Exit()
 	if o.err != nil {
-		said := string(result.Outcome)
-		if result.Incident != nil {
-			said += ", incident " + result.Incident.ID + " on server " + result.Incident.Server
-		}
-		switch {
-		case code == shared.ExitOK && result.Incident != nil:
-			code = shared.ExitUnknown // it was sent, and nobody has heard so
-		case code == shared.ExitOK:
-			code = shared.ExitFailed
-		}
-		return exit.With(code, fmt.Errorf("the result could not be written (%w); it was: %s", o.err, said))
+		return exit.Unwritten(result, o.err)
 	}
+	code := result.Exit()
 	if code == shared.ExitOK {
 		return nil
 	}

@@ -45,7 +45,7 @@ func asAnsible(ctx context.Context, s Surroundings, args []string) error {
 		reply = mode.reply(carryOut(ctx, s, f))
 	}
 	if err := json.NewEncoder(s.Out).Encode(reply); err != nil {
-		return exit.With(shared.ExitFailed, err)
+		return unheard(reply.Result, err)
 	}
 	if reply.Failed {
 		return exit.With(shared.ExitFailed, nil)

@@ -73,12 +73,12 @@ func asCortex(ctx context.Context, s Surroundings, args []string) error {
 	if len(args) != 1 {
 		return exit.Usage("as cortex takes the path of the job's directory, as Cortex names it")
 	}
-	report := cortexRun(ctx, s, args[0])
+	report, result := cortexRun(ctx, s, args[0])
 	data, err := json.Marshal(report)
 	out := filepath.Join(args[0], "output")
 	err = errors.Join(err, os.MkdirAll(out, 0o700), os.WriteFile(filepath.Join(out, "output.json"), data, 0o600))
 	if err != nil {
-		return exit.With(shared.ExitFailed, err)
+		return unheard(result, err)
 	}
 	if !report.Success {
 		return exit.With(shared.ExitFailed, nil)
@@ -86,38 +86,40 @@ func asCortex(ctx context.Context, s Surroundings, args []string) error {
 	return nil
 }
 
-func cortexRun(ctx context.Context, s Surroundings, dir string) cortexReport {
+// cortexRun gives the report, and the result where there is one.
+func cortexRun(ctx context.Context, s Surroundings, dir string) (cortexReport, *shared.Result) {
 	var job cortexJob
 	data, err := s.ReadFile(filepath.Join(dir, "input", "input.json"), shared.MaxRequestBytes)
 	if err == nil && json.Unmarshal(data, &job) != nil {
-		err = errors.New("input.json is not one that Cortex writes")
+		err = errors.New("input.json is not one that Cortex writes; nothing was sent")
 	}
 	if err != nil {
-		return cortexReport{ErrorMessage: err.Error()}
+		return cortexReport{ErrorMessage: err.Error()}, nil
 	}
 	report := cortexReport{Input: map[string]any{"dataType": job.DataType, "service": job.text("service")}} // nothing secret is in these
 	if err := job.allowed(); err != nil {
 		report.ErrorMessage = err.Error()
-		return report
+		return report, nil
 	}
 	f, err := job.form(filepath.Join(dir, "input", "cacerts"))
 	if err != nil {
 		report.ErrorMessage = err.Error()
-		return report
+		return report, nil
 	}
 	f.config, f.getenv = job.text("config"), job.environment(s.Getenv)
 	a := carryOut(ctx, s, f)
 	pending := a.checked == nil && a.result.Outcome == shared.Pending
 	if a.exit() != shared.ExitOK && !pending {
 		report.ErrorMessage = a.said()
-		return report
+		return report, &a.result
 	}
 	report = cortexReport{Success: true, Full: &cortexFull{Message: a.said(), Checked: a.checked}}
-	if a.checked == nil {
-		report.Full.Outcome, report.Full.Result = a.result.Outcome, &a.result
-		report.Operations = job.operations(a.result)
+	if a.checked != nil {
+		return report, nil
 	}
-	return report
+	report.Full.Outcome, report.Full.Result = a.result.Outcome, &a.result
+	report.Operations = job.operations(a.result)
+	return report, &a.result
 }
 
 // text is an item of the configuration that is text or a number.
@@ -168,7 +170,10 @@ func (j cortexJob) operations(r shared.Result) []cortexOperation {
 		return nil
 	}
 	kinds := map[string]string{"thehive:case_artifact": "AddTagToArtifact", "thehive:case": "AddTagToCase", "thehive:alert": "AddTagToAlert"}
-	tag := kinds[j.DataType]
+	tag, known := kinds[j.DataType]
+	if !known {
+		return nil // what TheHive cannot put a tag on
+	}
 	ops := []cortexOperation{{Type: tag, Tag: fmt.Sprintf(`%sincident="%s"`, cortexTag, r.Incident.ID)}}
 	if r.Task != "" {
 		ops = append(ops, cortexOperation{Type: tag, Tag: fmt.Sprintf(`kes-result:%s="%s"`, r.Task, r.Outcome)})

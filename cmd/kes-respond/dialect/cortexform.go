@@ -182,7 +182,7 @@ func (j cortexJob) tags() iter.Seq2[string, string] {
 func (j cortexJob) newestIncident() json.RawMessage {
 	var newest string
 	for name, value := range j.tags() {
-		if name == "incident" && (len(value) > len(newest) || len(value) == len(newest) && value > newest) {
+		if name == "incident" && wholeNumber().MatchString(value) && (len(value) > len(newest) || len(value) == len(newest) && value > newest) {
 			newest = value
 		}
 	}
@@ -193,7 +193,8 @@ func (j cortexJob) newestIncident() json.RawMessage {
 }
 
 // connection is the KSC of the responder's configuration; nil where the
-// machine's own configuration is to count.
+// machine's own configuration is to count. An account without an address does not
+// go to that one's server: it is refused as incomplete.
 func (j cortexJob) connection(cacerts string) json.RawMessage {
 	members := map[string]json.RawMessage{}
 	for _, name := range []string{"kscHost", "kscPort", "kscCert", "kscUser", "kscPassword", "kscDomain", "kscInternalUser", "kscVServer"} {
@@ -201,8 +202,8 @@ func (j cortexJob) connection(cacerts string) json.RawMessage {
 			members[name] = raw
 		}
 	}
-	if members["kscHost"] == nil {
-		return nil
+	if members["kscHost"] == nil && members["kscUser"] == nil && members["kscPassword"] == nil && members["kscCert"] == nil {
+		return nil // port and kind of account have values where nobody gave one
 	}
 	if _, err := os.Stat(cacerts); err == nil && members["kscCert"] == nil {
 		members["kscCert"] = asText(cacerts)

@@ -40,6 +40,15 @@ func (a *answers) Respond(_ context.Context, r shared.Request, emit func(shared.
 	return a.result
 }
 
+func (a *answers) Status(ctx context.Context, r shared.Request, emit func(shared.Event)) shared.Result {
+	return a.Respond(ctx, r, emit)
+}
+
+func (a *answers) Check(_ context.Context, r shared.Request) (shared.Checked, error) {
+	a.asked = append(a.asked, r)
+	return shared.Checked{Server: "main"}, nil
+}
+
 func (a *answers) surroundings(in string) Surroundings {
 	return Surroundings{
 		In: strings.NewReader(in), Out: &a.out, Err: &a.err, Executable: a.program, Version: "1.2.3",

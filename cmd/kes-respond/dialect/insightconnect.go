@@ -77,7 +77,7 @@ func asInsightConnect(ctx context.Context, s Surroundings, args []string) error 
 		}
 	}
 	if err := json.NewEncoder(s.Out).Encode(envelope{Version: "v1", Type: "action_event", Body: end}); err != nil {
-		return exit.With(shared.ExitFailed, err)
+		return unheard(end.Output.Result, err)
 	}
 	if end.Status != "ok" {
 		return exit.With(max(end.Output.Exit, shared.ExitFailed), nil)
@@ -100,7 +100,9 @@ func insightForm(in io.Reader, test bool) (insightStart, form, error) {
 	if err := json.Unmarshal(data, &start); err != nil || start.Type != "action_start" {
 		return start, f, errors.New("standard input holds no document of type action_start")
 	}
-	f.members["connection"] = insightConnection(start.Body.Connection)
+	if f.members["connection"], err = insightConnection(start.Body.Connection); err != nil {
+		return start, f, err
+	}
 	t, isTask := task.Lookup(start.Body.Action)
 	switch {
 	case test || start.Body.Action == shared.TypeCheck:
@@ -126,7 +128,7 @@ func insightForm(in io.Reader, test bool) (insightStart, form, error) {
 
 // insightConnection takes the account from the platform's own type for it,
 // credential_username_password.
-func insightConnection(given map[string]json.RawMessage) json.RawMessage {
+func insightConnection(given map[string]json.RawMessage) (json.RawMessage, error) {
 	members := map[string]json.RawMessage{}
 	for name, raw := range given {
 		if name != "credentials" && !empty(raw) {
@@ -135,7 +137,7 @@ func insightConnection(given map[string]json.RawMessage) json.RawMessage {
 	}
 	var account struct{ Username, Password json.RawMessage }
 	if raw := given["credentials"]; !empty(raw) && json.Unmarshal(raw, &account) != nil {
-		members["kscUser"] = raw // refused: it has no password
+		return nil, errors.New("credentials are no username and password") // nothing of them is said
 	}
 	for name, raw := range map[string]json.RawMessage{"kscUser": account.Username, "kscPassword": account.Password} {
 		if !empty(raw) {
@@ -143,9 +145,9 @@ func insightConnection(given map[string]json.RawMessage) json.RawMessage {
 		}
 	}
 	if len(members) == 0 {
-		return nil // the machine's configuration
+		return nil, nil // the machine's configuration
 	}
-	return jsonObject(members)
+	return jsonObject(members), nil
 }
 
 func insightInfo(s Surroundings) error {

@@ -40,9 +40,31 @@ func (r formReply) printed(out io.Writer) error {
 		_, err = out.Write(append(line, '\n'))
 	}
 	if err != nil {
-		return exit.With(shared.ExitFailed, err)
+		return unheard(r.Result, err)
 	}
 	return r.end()
+}
+
+// logged writes the reply as one line of a platform's log, and gives the exit
+// code. It is ASCII, so that nothing in it moves a cursor or turns text around.
+func (r formReply) logged(write func(line string) error) error {
+	line, err := shared.ASCIIJSON(r)
+	if err == nil {
+		err = write(string(line))
+	}
+	if err != nil {
+		return unheard(r.Result, err)
+	}
+	return r.end()
+}
+
+// unheard ends the program that could not write its answer; r is nil where that
+// was none of a request.
+func unheard(r *shared.Result, err error) error {
+	if r == nil {
+		return exit.With(shared.ExitFailed, err)
+	}
+	return exit.Unwritten(*r, err)
 }
 
 // end is the exit code, which says nothing more.

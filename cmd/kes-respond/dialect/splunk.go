@@ -29,7 +29,7 @@ type splunkPayload struct {
 	SessionKey    string                     `json:"session_key"`
 	Search        string                     `json:"search_name"`
 	Configuration map[string]json.RawMessage `json:"configuration"`
-	Result        map[string]json.RawMessage `json:"result"` // the first row
+	Result        json.RawMessage            `json:"result"` // the first row
 }
 
 // asSplunk is a custom alert action of Splunk Enterprise: --execute and the task,
@@ -50,8 +50,12 @@ func asSplunk(ctx context.Context, s Surroundings, args []string) error {
 }
 
 // splunkSettings are what the app of Splunk has beside the program: the account's
-// password in Splunk's store, and a configuration file.
+// password in Splunk's store, and a configuration file. Where the program lies is
+// known, or nothing is looked for: not below the folder that it happens to run in.
 func (f *form) splunkSettings(ctx context.Context, s Surroundings, session string) error {
+	if s.Executable == "" {
+		return nil
+	}
 	app := filepath.Join(filepath.Dir(s.Executable), "..", "..")
 	password, err := splunkPassword(ctx, s, app, session)
 	if err != nil {
@@ -72,18 +76,14 @@ func (f *form) splunkSettings(ctx context.Context, s Surroundings, session strin
 // splunkLogged writes the reply as one line for Splunk's log, and gives the exit
 // code.
 func splunkLogged(log io.Writer, reply formReply) error {
-	line, err := json.Marshal(reply)
-	if err != nil {
-		return exit.With(shared.ExitFailed, err)
-	}
 	level := "INFO"
 	if reply.Exit != shared.ExitOK {
 		level = "ERROR"
 	}
-	if _, err := fmt.Fprintf(log, "%s %s\n", level, line); err != nil {
-		return exit.With(shared.ExitFailed, err)
-	}
-	return reply.end()
+	return reply.logged(func(line string) error {
+		_, err := fmt.Fprintf(log, "%s %s\n", level, line)
+		return err
+	})
 }
 
 // splunkToken is a token that Splunk had no value for.
@@ -103,7 +103,7 @@ func splunkForm(s Surroundings, word string) (splunkPayload, form, error) {
 	found, err := shared.CheckJSON(data)
 	// What an event has written into its row matters where it is used, and is checked there.
 	found = slices.DeleteFunc(found, func(v shared.Violation) bool { return strings.HasPrefix(v.Pointer, "/result/") })
-	if err != nil || len(found) > 0 || json.Unmarshal(data, &p) != nil {
+	if err != nil || len(found) > 0 || json.Unmarshal(data, &p) != nil || !anObject(p.Result) {
 		return p, f, errors.New("standard input holds no payload that Splunk writes")
 	}
 	t, isTask := task.Lookup(word)
@@ -120,14 +120,15 @@ func splunkForm(s Surroundings, word string) (splunkPayload, form, error) {
 		if empty(raw) {
 			continue
 		}
+		given := raw
 		if raw, err = p.value(name, raw); err != nil {
 			return p, f, err
 		}
 		switch {
-		case name == "config":
-			err = json.Unmarshal(raw, &f.config)
+		case name == "config": // the author's own word: an event names no KSC
+			err = json.Unmarshal(given, &f.config)
 		case isTask && name == t.LoadMember():
-			raw, err = splunkFile(s, t, p.Configuration[name])
+			raw, err = splunkFile(s, t, given)
 			f.params[name] = raw
 		default:
 			err = f.take(t, name, raw)
@@ -163,12 +164,19 @@ func (p splunkPayload) value(name string, raw json.RawMessage) (json.RawMessage,
 	if !ok {
 		return raw, nil
 	}
-	value := p.Result[field]
+	value, err := member(p.Result, field)
+	if err != nil {
+		return nil, fmt.Errorf("the search's result: %w", err)
+	}
 	if empty(value) {
 		return nil, fmt.Errorf("the search's result has no field %s", printable.Text(field))
 	}
+	all, err := member(p.Result, "__mv_"+field)
+	if err != nil {
+		return nil, fmt.Errorf("the search's result: %w", err)
+	}
 	var one, several string
-	if json.Unmarshal(value, &one) == nil && json.Unmarshal(p.Result["__mv_"+field], &several) == nil && strings.Contains(several, "$;$") {
+	if json.Unmarshal(value, &one) == nil && json.Unmarshal(all, &several) == nil && strings.Contains(several, "$;$") {
 		value, _ = json.Marshal(strings.Split(several, "$;$")) // texts can be written
 	}
 	return value, nil

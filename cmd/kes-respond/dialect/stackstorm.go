@@ -3,6 +3,7 @@ package dialect
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -36,8 +37,8 @@ func stackStormForm(s Surroundings, args []string) (form, error) {
 		case !strings.HasPrefix(arg, "--"):
 			words = append(words, arg)
 			continue
-		case !valued:
-			return f, fmt.Errorf("--%s has no value", name)
+		case !valued || name == "":
+			return f, fmt.Errorf("--%s has no value, or no name", name)
 		}
 		if _, again := given[name]; again {
 			return f, fmt.Errorf("--%s stands twice", name)
@@ -50,6 +51,9 @@ func stackStormForm(s Surroundings, args []string) (form, error) {
 	f.config = given["config"]
 	delete(given, "config")
 	if within, ok := given["within"]; ok { // StackStorm's own timeout never reaches an action
+		if _, both := given["timeout"]; both {
+			return f, errors.New("--within and --timeout exclude each other")
+		}
 		given["timeout"] = within
 		delete(given, "within")
 	}

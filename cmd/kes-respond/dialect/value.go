@@ -3,6 +3,7 @@ package dialect
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -79,6 +80,35 @@ func formObject(s params.Schema, raw json.RawMessage) json.RawMessage {
 		}
 	}
 	return jsonObject(given)
+}
+
+// member is a member of an object, or nil where there is none of that name. One
+// that stands twice is an error: whoever shaped an event may mean the other one.
+func member(object json.RawMessage, name string) (found json.RawMessage, err error) {
+	if text := bytes.TrimSpace(object); len(text) == 0 || text[0] != '{' {
+		return nil, nil
+	}
+	dec := json.NewDecoder(bytes.NewReader(object))
+	for _, err = dec.Token(); err == nil && dec.More(); {
+		var key json.Token
+		var value json.RawMessage
+		if key, err = dec.Token(); err == nil {
+			err = dec.Decode(&value)
+		}
+		if key == name && found != nil {
+			return nil, fmt.Errorf("the field %s stands twice: it is not clear which is meant", printable.Text(name))
+		}
+		if key == name {
+			found = value
+		}
+	}
+	return found, err
+}
+
+// anObject says that it is an object, or nothing at all.
+func anObject(raw json.RawMessage) bool {
+	text := bytes.TrimSpace(raw)
+	return len(text) == 0 || string(text) == "null" || text[0] == '{'
 }
 
 func empty(raw json.RawMessage) bool {

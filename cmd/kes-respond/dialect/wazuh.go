@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -13,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/params"
 	"github.com/kes-respond/kes-respond/plugin/task"
 	"github.com/kes-respond/kes-respond/shared"
@@ -23,20 +23,14 @@ var _ = register(Dialect{
 	Platform: "wazuh", Names: []string{"kes-respond-wazuh"}, Takes: "< LINE", answer: asWazuh,
 })
 
-// wazuhOrder is the line that Wazuh writes to an active response, of 4.x and of
-// 5.x (wazuh/wazuh, docs/ref/modules/active-response).
+// wazuhOrder is what the line says that Wazuh writes to an active response, of 4.x
+// or of 5.x (wazuh/wazuh, docs/ref/modules/active-response).
 type wazuhOrder struct {
-	Command    string `json:"command"` // add and delete; enable and disable
-	Parameters struct {
-		Extra []string        `json:"extra_args"`
-		Alert json.RawMessage `json:"alert"`
-	} `json:"parameters"`
-	Wazuh struct {
-		Response struct {
-			Type  string          `json:"type"`
-			Extra json.RawMessage `json:"extra_arguments"` // a list or one text
-		} `json:"active_response"`
-	} `json:"wazuh"`
+	command  string          // add and delete; enable and disable
+	words    []string        // extra arguments
+	stateful bool            // by itself: only 5.x says so
+	alert    json.RawMessage // where fields are looked up
+	host     string          // path of the field with the agent's name
 }
 
 // wazuhKeys asks Wazuh whether this response runs already; only of a stateful
@@ -53,18 +47,18 @@ func asWazuh(ctx context.Context, s Surroundings, _ []string) error {
 	in := bufio.NewReaderSize(s.In, wazuhLine)
 	line, err := in.ReadSlice('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
-		return exit.Usage("as wazuh: the line on standard input cannot be read: %w", err)
+		return wazuhLogged(s, notSent(fmt.Sprintf("the line on standard input cannot be read, or has more than %d bytes: %s; nothing was sent", wazuhLine, err)))
 	}
 	line = append([]byte(nil), line...)
 	f, stateful, err := wazuhForm(s, line)
 	if errors.Is(err, errNothingToTakeBack) {
-		return nil
+		return wazuhLogged(s, formReply{Message: err.Error() + "; nothing was sent"})
 	}
 	if err != nil {
 		return wazuhLogged(s, notSent(err.Error()+"; nothing was sent"))
 	}
 	if stateful && !wazuhContinues(ctx, in, s.Out, f) {
-		return nil
+		return wazuhLogged(s, formReply{Message: "Wazuh says that the same is under way already; nothing was sent"})
 	}
 	return wazuhLogged(s, replied(carryOut(ctx, s, f)))
 }
@@ -80,77 +74,103 @@ func wazuhForm(s Surroundings, line []byte) (form, bool, error) {
 	if err != nil {
 		return f, false, err
 	}
-	alert, stateful := order.Parameters.Alert, order.Wazuh.Response.Type == "stateful"
-	words := order.Parameters.Extra
-	if order.Wazuh.Response.Extra != nil {
-		alert = line
-		var one string
-		if json.Unmarshal(order.Wazuh.Response.Extra, &one) == nil {
-			words = strings.Fields(one)
-		} else if json.Unmarshal(order.Wazuh.Response.Extra, &words) != nil {
-			return f, false, errors.New("extra_arguments are neither a text nor a list of texts")
-		}
-	}
-	if len(words) == 0 {
+	if len(order.words) == 0 {
 		return f, false, errors.New("no extra argument names a task")
 	}
-	t, ok := task.Lookup(words[0])
+	t, ok := task.Lookup(order.words[0])
 	if !ok {
-		return f, false, fmt.Errorf("%q is no task", words[0])
+		return f, false, fmt.Errorf("%q is no task", order.words[0])
 	}
 	f.members["task"], f.members["actor"] = asText(t.Name), asText("Wazuh")
-	f.members["targetHost"] = wazuhField(alert, "agent.name")
+	if err := f.wazuhWords(s, t, &order); err != nil {
+		return f, false, err
+	}
+	switch order.command {
+	case "add", "enable":
+		return f, order.stateful, nil
+	case "delete", "disable":
+		return f, false, f.reverse(t)
+	}
+	return f, false, fmt.Errorf("%q is no command of an active response", order.command)
+}
+
+// wazuhWords reads the words behind the task's name.
+func (f *form) wazuhWords(s Surroundings, t *task.Task, order *wazuhOrder) error {
 	seen := map[string]bool{}
-	for _, word := range words[1:] {
+	for _, word := range order.words[1:] {
 		name, value, valued := strings.Cut(word, "=")
-		if !valued || seen[name] {
-			return f, false, fmt.Errorf("the extra argument %q is not NAME=VALUE, or its name stands twice", word)
+		if !valued || name == "" || seen[name] {
+			return fmt.Errorf("the extra argument %q is not NAME=VALUE, or its name stands twice", word)
 		}
 		seen[name] = true
 		raw := asText(value)
-		if field, ok := strings.CutPrefix(value, "@"); ok {
-			if raw = wazuhField(alert, field); empty(raw) {
-				return f, false, fmt.Errorf("the alert has no field %s", field)
+		if path, ok := strings.CutPrefix(value, "@"); ok {
+			field, err := wazuhField(order.alert, path)
+			if err != nil {
+				return err
+			}
+			if raw = field; empty(raw) {
+				return fmt.Errorf("the alert has no field %s", path)
 			}
 		}
-		if name == "stateful" {
-			stateful = value == "true"
+		switch {
+		case name == "stateful" && (value == "true" || value == "false"):
+			order.stateful = value == "true"
 			continue
-		}
-		if name == t.LoadMember() {
-			loaded, err := s.Load(t, value)
+		case name == "stateful":
+			return errors.New("stateful must be true or false")
+		case name == t.LoadMember():
+			loaded, err := s.Load(t, value) // an alert names no file
 			if err != nil {
-				return f, false, err
+				return err
 			}
 			raw = asText(loaded)
 		}
 		if err := f.take(t, name, raw); err != nil {
-			return f, false, err
+			return err
 		}
 	}
-	switch order.Command {
-	case "add", "enable":
-		return f, stateful, nil
-	case "delete", "disable":
-		return f, false, f.reverse(t)
+	if seen["targetHost"] {
+		return nil
 	}
-	return f, false, fmt.Errorf("%q is no command of an active response", order.Command)
+	host, err := wazuhField(order.alert, order.host)
+	f.members["targetHost"] = host
+	return err
 }
 
-// wazuhOrderIn takes the members by exactly their names: in 5.x the fields of an
-// event stand beside them, and "Command" would be taken for "command".
-func wazuhOrderIn(line []byte) (wazuhOrder, error) {
-	var order wazuhOrder
-	var members map[string]json.RawMessage
-	err := json.Unmarshal(line, &members)
-	for name, to := range map[string]any{"command": &order.Command, "parameters": &order.Parameters, "wazuh": &order.Wazuh} {
-		if raw, ok := members[name]; ok && err == nil {
-			err = json.Unmarshal(raw, to)
-		}
-	}
-	if err != nil {
+// wazuhOrderIn takes members by exactly their names, and none that stands twice: in
+// 5.x the fields of an event stand beside them, and whoever shapes an event would
+// else turn an order into another. Which of the two it is Wazuh's own member says.
+func wazuhOrderIn(line []byte) (order wazuhOrder, err error) {
+	if !json.Valid(line) || bytes.TrimSpace(line)[0] != '{' {
 		return order, errors.New("standard input holds no line that Wazuh writes")
 	}
+	field := func(path string) (raw json.RawMessage) {
+		if err == nil {
+			raw, err = wazuhField(line, path)
+		}
+		return raw
+	}
+	var words, kind json.RawMessage
+	if five := field("wazuh.active_response") != nil; five {
+		words, kind = field("wazuh.active_response.extra_arguments"), field("wazuh.active_response.type")
+		order.alert, order.host = line, "wazuh.agent.name"
+	} else {
+		words = field("parameters.extra_args")
+		order.alert, order.host = field("parameters.alert"), "agent.name"
+	}
+	command, one := field("command"), ""
+	switch {
+	case err != nil:
+		return order, err
+	case !empty(command) && json.Unmarshal(command, &order.command) != nil:
+		return order, errors.New("the order's command is no text")
+	case json.Unmarshal(words, &one) == nil:
+		order.words = strings.Fields(one)
+	case len(words) > 0 && json.Unmarshal(words, &order.words) != nil:
+		return order, errors.New("the extra arguments are neither a text nor a list of texts")
+	}
+	order.stateful = string(kind) == `"stateful"`
 	return order, nil
 }
 
@@ -173,15 +193,14 @@ func (f *form) reverse(t *task.Task) error {
 }
 
 // wazuhField is a field of an alert by its path; nil where there is none.
-func wazuhField(alert json.RawMessage, path string) json.RawMessage {
+func wazuhField(alert json.RawMessage, path string) (json.RawMessage, error) {
 	for step := range strings.SplitSeq(path, ".") {
-		var members map[string]json.RawMessage
-		if json.Unmarshal(alert, &members) != nil {
-			return nil
+		var err error
+		if alert, err = member(alert, step); err != nil {
+			return nil, err
 		}
-		alert = members[step]
 	}
-	return alert
+	return alert, nil
 }
 
 // wazuhContinues asks about the host. No answer within the time counts as none to
@@ -212,21 +231,16 @@ func wazuhContinues(ctx context.Context, in *bufio.Reader, out io.Writer, f form
 // wazuhLogged adds a line to the log where Wazuh has one: two folders above the
 // program's. It gives the exit code.
 func wazuhLogged(s Surroundings, reply formReply) error {
-	line, err := json.Marshal(reply)
-	if err != nil {
-		return exit.With(shared.ExitFailed, err)
-	}
-	text := time.Now().UTC().Format("2006/01/02 15:04:05") + " active-response/bin/kes-respond-wazuh: " + string(line) + "\n"
-	log := filepath.Join(filepath.Dir(s.Executable), "..", "..", "logs", "active-responses.log")
-	to, err := os.OpenFile(log, os.O_WRONLY|os.O_APPEND, 0)
-	if err != nil { // run elsewhere
-		_, err = io.WriteString(s.Err, text)
-	} else {
-		_, err = to.WriteString(text)
-		err = errors.Join(err, to.Close())
-	}
-	if err != nil {
-		return exit.With(shared.ExitFailed, err)
-	}
-	return reply.end()
+	return reply.logged(func(line string) error {
+		text := time.Now().UTC().Format("2006/01/02 15:04:05") + " active-response/bin/kes-respond-wazuh: " + line + "\n"
+		if s.Executable != "" {
+			log := filepath.Join(filepath.Dir(s.Executable), "..", "..", "logs", "active-responses.log")
+			if to, err := os.OpenFile(log, os.O_WRONLY|os.O_APPEND, 0); err == nil {
+				_, err = to.WriteString(text)
+				return errors.Join(err, to.Close())
+			}
+		}
+		_, err := io.WriteString(s.Err, text) // run elsewhere
+		return err
+	})
 }

@@ -34,3 +34,19 @@ func With(code int, err error) error { return &Error{Code: code, Err: err} }
 func Usage(format string, args ...any) error {
 	return With(shared.ExitUsage, fmt.Errorf(format, args...))
 }
+
+// Unwritten ends the program whose result could not be written. What was sent must
+// not pass for what did not happen, nor for what somebody has heard of.
+func Unwritten(r shared.Result, err error) error {
+	said, code := string(r.Outcome), r.Exit()
+	if r.Incident != nil {
+		said += ", incident " + r.Incident.ID + " on server " + r.Incident.Server
+	}
+	switch {
+	case code == shared.ExitOK && r.Incident != nil:
+		code = shared.ExitUnknown
+	case code == shared.ExitOK:
+		code = shared.ExitFailed
+	}
+	return With(code, fmt.Errorf("the result could not be written (%w); it was: %s", err, said))
+}

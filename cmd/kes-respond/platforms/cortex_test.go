@@ -201,7 +201,8 @@ func TestCortexSaysWhatIsWrong(t *testing.T) {
 		"no incident":      {"status", nil, observable("hostname", "PC-12"), "no tag kes:incident"},
 		"half an account":  {"isolateHost", map[string]any{"param_action": 1, "kscUser": nil}, observable("hostname", "PC-12"), "/connection/kscUser"},
 		"a wrong account":  {"isolateHost", map[string]any{"param_action": 1, "kscUser": "stranger"}, observable("hostname", "PC-12"), "password"},
-		"no configuration": {"isolateHost", map[string]any{"param_action": 1, "kscHost": nil}, observable("hostname", "PC-12"), "server"},
+		"no address":       {"isolateHost", map[string]any{"param_action": 1, "kscHost": nil}, observable("hostname", "PC-12"), "/connection/kscHost"},
+		"no configuration": {"isolateHost", map[string]any{"param_action": 1, "kscHost": nil, "kscUser": nil, "kscPassword": nil, "kscCert": nil}, observable("hostname", "PC-12"), "server"},
 		"confidential":     {"isolateHost", isolate, merge(observable("hostname", "PC-12"), "tlp", 3), "TLP is 3"},
 		"not permitted":    {"isolateHost", isolate, merge(observable("hostname", "PC-12"), "pap", 3), "PAP is 3"},
 	} {

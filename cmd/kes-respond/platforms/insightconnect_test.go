@@ -190,7 +190,7 @@ func TestInsightConnectHearsWhatIsWrong(t *testing.T) {
 		"nothing asked":  {"status", nil, nil, "incident"},
 		"no account":     {"isolateHost", map[string]any{"credentials": nil}, host("PC-12"), "/connection/kscUser"},
 		"half":           {"isolateHost", map[string]any{"credentials": map[string]any{"username": "x", "password": ""}}, host("PC-12"), "/connection/kscPassword"},
-		"a bare account": {"isolateHost", map[string]any{"credentials": "edr-operator"}, host("PC-12"), "/connection/kscPassword"},
+		"a bare account": {"isolateHost", map[string]any{"credentials": "edr-operator"}, host("PC-12"), "credentials are no username and password"},
 		"wrong password": {"isolateHost", map[string]any{"credentials": map[string]any{"username": "edr-operator", "password": "wrong"}}, host("PC-12"), "password"},
 	} {
 		body, _ := s.insight(t, "run", c.action, c.connection, c.input)
