@@ -21,6 +21,7 @@ type output struct {
 	paint bool // the outcome in colour
 	live  *live
 	label string // what the live line is about
+	found string // the host, where the line that named it is gone
 	seq   int64
 	err   error
 }
@@ -119,6 +120,9 @@ func (o *output) resultText(b *strings.Builder, r shared.Result) {
 	}
 	if o.quiet && r.Exit() == shared.ExitOK {
 		return
+	}
+	if o.found != "" {
+		line(b, "  host", o.found)
 	}
 	if i := r.Incident; i != nil {
 		if i.AddedAt != nil {

@@ -42,7 +42,8 @@ func (f outputFlags) output(s surroundings, label string) *output {
 func (o *output) inPlace(e shared.Event) bool {
 	switch p := e.Progress; {
 	case e.Accepted != nil:
-		o.live.show(nil, o.label+": sending to "+printable.Text(hostText(e.Accepted.Host)), "")
+		o.found = hostText(e.Accepted.Host)
+		o.live.show(nil, o.label+": sending to "+printable.Text(o.found), "")
 		return false
 	case p != nil && p.Stage == shared.StageWarning:
 		o.keep(o.live.print(o.text(e)))

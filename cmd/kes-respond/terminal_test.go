@@ -229,6 +229,8 @@ func TestOneRequestAtATerminal(t *testing.T) {
 	left := colour.ReplaceAllString(stays(shown), "")
 	assert.NotContains(t, left, "getFile on id-1: ")
 	assert.True(t, strings.HasPrefix(left, "submitted: KSC has stored the request"), "%q", left)
+	assert.Regexp(t, `(?m)^  host: id-1$`, left, "which host was found is there to be looked at")
+	assert.Regexp(t, `(?m)^  host: id-1$`, stays(ask(t, "--dryRun", "true")))
 
 	shown = ask(t, "--verbose", "true")
 	assert.NotRegexp(t, moving, shown)
