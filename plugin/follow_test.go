@@ -47,7 +47,7 @@ func stages(events []shared.Event) []string {
 // remarks are the texts of warning events that speak of what stands in the way.
 func remarks(events []shared.Event) (all []string) {
 	for _, e := range events {
-		if e.Progress != nil && e.Progress.Stage == shared.StageWarning && !strings.Contains(e.Progress.Message, "the policy may lift isolation") {
+		if e.Progress != nil && e.Progress.Stage == shared.StageWarning && !strings.Contains(e.Progress.Message, "may lift isolation") {
 			all = append(all, e.Progress.Message)
 		}
 	}

@@ -121,9 +121,10 @@ Where KSC is and as whom to log in comes from the environment (kscHost, kscPort,
 kscCert, kscUser, kscPassword) or from a configuration file; CONFIGURATION.md has
 all of it. No password is taken from a command line.
 
-Exit codes: 0 stored by KSC, or planned; 1 failed; 3 policy; 4 stored, end not
-known; 5 it may have happened; 6 cancelled; 64 usage, 65 request refused; 69 KSC
-not reached; 75 try later; 77 login or right. A code not listed is a failure.`,
+Exit codes: 0 stored by KSC, done, or planned; 1 failed; 3 policy; 4 stored, end
+not known; 5 it may have happened; 6 cancelled; 7 done with a warning; 64 usage,
+65 request refused; 69 KSC not reached; 75 try later; 77 login or right. A code
+not listed is a failure.`,
 		Example: `  kes-respond isolateHost --targetHost PC-12 --action 1 --dryRun true
   kes-respond sample getFile | kes-respond serve`,
 		SilenceErrors: true, SilenceUsage: true, Args: cobra.ArbitraryArgs,

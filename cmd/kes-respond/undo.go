@@ -35,7 +35,7 @@ func undoCommand(s surroundings) *cobra.Command {
 requests that --since and --effect choose: the release of every host that a bad
 rule has isolated. A host that was released meanwhile, as far as the ledger knows,
 is passed over, and one that was isolated several times is released once. Only
-isolation and its end can be taken back; a deletion cannot.
+isolation, by a scan too, and its end can be taken back; a deletion cannot.
 
 Without --dryRun false it is a dry run: it looks, asks the policy, and sends
 nothing. What is sent is guarded and recorded as any other request.

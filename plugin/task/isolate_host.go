@@ -15,8 +15,8 @@ var _ = register(Spec[isolateHost]{
 	Summary: "cut the host off the network, or end that",
 	Help: `Action 1 cuts the host's network connections, save those of the product and its
 agent, so that it stays manageable; action 0 ends that. The request carries no
-duration and no exclusions: those of the policy and the device apply, and the
-policy may lift isolation by itself.`,
+duration and no exclusions: those of the device and of its policy of Kaspersky
+Endpoint Security apply, and that policy may lift isolation by itself.`,
 	Script:  "isolateHost.py",
 	Effects: []shared.Effect{shared.Isolates, shared.Releases},
 	D3FEND:  []string{"D3-NI", "D3-RNA"},
@@ -37,7 +37,7 @@ policy may lift isolation by itself.`,
 	Undo: func(p isolateHost) (string, any) { return "isolateHost", isolateHost{1 - p.Action} },
 	Warnings: func(p isolateHost) []string {
 		if p.Action == 1 {
-			return []string{"the policy may lift isolation by itself after a time"}
+			return []string{"the host's policy of Kaspersky Endpoint Security may lift isolation by itself after a time"}
 		}
 		return nil
 	},

@@ -27,7 +27,7 @@ var _ = register(Spec[onDemandScan]{
 	Summary: "scan the host for malware",
 	Help: `Scans what you name: memory, drives, a folder. On the command line the flags make
 one scan object; for several give --params an array of 1 to 64. What is done with
-a finding is up to the policy.`,
+a finding is up to the host's policy of Kaspersky Endpoint Security.`,
 	Script:  "onDemandScan.py",
 	Effects: []shared.Effect{shared.Scans},
 	D3FEND:  []string{"D3-FA", "D3-FCR"},

@@ -15,7 +15,8 @@ var _ = register(Spec[preventExecution]{
 	Summary: "forbid a file to run on the host",
 	Help: `Adds a rule that forbids a file to run or be opened; it must meet all criteria that
 are given. Takes an MD5. There is no request that removes the rule: do that in
-the policy. Execution prevention must be switched on there to have an effect.`,
+the host's policy of Kaspersky Endpoint Security. Execution prevention must be
+switched on there to have an effect.`,
 	Script:  "preventExecution.py",
 	Effects: []shared.Effect{shared.Blocks},
 	D3FEND:  []string{"D3-EDL"},
@@ -28,8 +29,8 @@ the policy. Execution prevention must be switched on there to have an effect.`,
 	Paths:    func(p preventExecution) []Path { return onePath(p.Path, shared.Blocks, false) },
 	Warnings: func(preventExecution) []string {
 		return []string{
-			"no request removes the rule again: that is done in the policy",
-			"check in the policy that execution prevention is switched on",
+			"no request removes the rule again: that is done in the policy of Kaspersky Endpoint Security",
+			"check in the policy of Kaspersky Endpoint Security that execution prevention is switched on",
 		}
 	},
 })
