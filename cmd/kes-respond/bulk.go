@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/display"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
 	"github.com/kes-respond/kes-respond/plugin"
@@ -90,7 +91,7 @@ func (f *taskFlags) template() (shared.Request, error) {
 	}
 	var texts []string
 	for _, v := range refusal.Violations {
-		texts = append(texts, (&output{flags: true}).place(v.Pointer)+" "+v.Message)
+		texts = append(texts, display.Place(v.Pointer, true)+" "+v.Message)
 	}
 	return r, exit.With(shared.ExitRefused, fmt.Errorf("%s: %s; nothing was sent", f.task.Name, cmp.Or(strings.Join(texts, "; "), refusal.Message)))
 }

@@ -42,7 +42,7 @@ func (b *bulk) named(ctx context.Context) error {
 			b.flags.task.Name, server, b.template.HostLookup, strings.ToLower(t.host), t.params.signature,
 		}, "\x00"))
 		if err != nil {
-			return ledgerError(err)
+			return exit.Ledger(err)
 		}
 		b.keys[i].text = digest[:32]
 	}
@@ -54,13 +54,13 @@ func (b *bulk) named(ctx context.Context) error {
 		slices.Sort(sorted)
 		digest, err := b.plugin.Digest(ctx, strings.Join(sorted, "\n"))
 		if err != nil {
-			return ledgerError(err)
+			return exit.Ledger(err)
 		}
 		b.batch = "batch-" + digest[:12]
 	}
 	for i := range b.keys {
 		if err := b.lookBack(ctx, &b.keys[i]); err != nil {
-			return ledgerError(err)
+			return exit.Ledger(err)
 		}
 	}
 	return nil
@@ -228,7 +228,7 @@ func hostsOf(all []target) (names []string) {
 func firstOf(names []string) string {
 	var first []string
 	for _, name := range names[:min(firstNamed, len(names))] {
-		first = append(first, short(printable.Text(name)))
+		first = append(first, printable.Short(printable.Text(name)))
 	}
 	text := strings.Join(first, ", ")
 	if more := len(names) - len(first); more > 0 {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/display"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -16,8 +17,8 @@ func (b *bulk) newBoard() board {
 	f := b.flags.output
 	quiet, verbose := f.quiet.value == "true", f.verbose.value == "true"
 	switch out := newOutput(b.s, f.form.value); {
-	case out.json:
-		return &eventBoard{bulk: b, outputs: map[int]*output{}, form: f.form.value, quiet: quiet}
+	case out.JSON:
+		return &eventBoard{bulk: b, outputs: map[int]*display.Output{}, form: f.form.value, quiet: quiet}
 	case quiet || verbose || !b.s.moves():
 		return &lineBoard{bulk: b, quiet: quiet, verbose: verbose, paint: b.s.colours()}
 	}
@@ -31,7 +32,7 @@ type eventBoard struct {
 	quiet bool
 
 	mu      sync.Mutex
-	outputs map[int]*output // of those that run: each counts its own events
+	outputs map[int]*display.Output // of those that run: each counts its own events
 	waited  waiting
 	err     error
 }
@@ -44,12 +45,12 @@ func (e *eventBoard) heard(i int, event shared.Event) {
 	out := e.outputs[i]
 	if out == nil {
 		out = newOutput(e.bulk.s, e.form)
-		out.quiet = e.quiet
+		out.Quiet = e.quiet
 		e.outputs[i] = out
 	}
-	out.show(event)
+	out.Show(event)
 	if e.err == nil {
-		e.err = out.err
+		e.err = out.Err()
 	}
 	if event.Result != nil {
 		delete(e.outputs, i)
@@ -98,7 +99,7 @@ func (l *lineBoard) heard(i int, e shared.Event) {
 	case r != nil && (!l.quiet || r.Exit() != shared.ExitOK):
 		l.write(targetText(*r, l.paint))
 	case r == nil && l.verbose:
-		for text := range strings.Lines((&output{}).text(e)) {
+		for text := range strings.Lines((&display.Output{}).Text(e)) {
 			l.write(printable.Text(l.bulk.all[i].host) + ": " + text)
 		}
 	}
@@ -153,18 +154,14 @@ func targetText(r shared.Result, paint bool) string {
 	if r.Outcome != shared.Submitted || r.DuplicateOf != "" {
 		text += ": " + said
 	}
-	said = lineText(string(r.Outcome), text)
-	if paint {
-		said = strings.Replace(said, string(r.Outcome), coloured(r.Outcome), 1)
-	}
-	return said
+	return display.Outcome(r.Outcome, text, paint)
 }
 
 // violationsText is what is wrong with a request, in a line.
 func violationsText(e shared.Error) string {
 	var texts []string
 	for _, v := range e.Violations {
-		texts = append(texts, (&output{flags: true}).place(v.Pointer)+" "+v.Message)
+		texts = append(texts, display.Place(v.Pointer, true)+" "+v.Message)
 	}
 	return strings.Join(texts, "; ") + "; nothing was sent"
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mattn/go-runewidth"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/display"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -20,7 +21,7 @@ const runningShown = 6
 // the first of those that run, above it a line for each that has ended.
 type liveBoard struct {
 	bulk  *bulk
-	live  *live
+	live  *display.Live
 	paint bool
 
 	mu      sync.Mutex
@@ -33,7 +34,7 @@ type liveBoard struct {
 }
 
 func newLiveBoard(b *bulk) *liveBoard {
-	l := &liveBoard{bulk: b, live: newLive(b.s.out, runningShown, int64(len(b.all))), paint: b.s.colours(), stands: map[int]string{}}
+	l := &liveBoard{bulk: b, live: display.NewLive(b.s.out, runningShown, int64(len(b.all))), paint: b.s.colours(), stands: map[int]string{}}
 	l.redraw()
 	return l
 }
@@ -55,10 +56,10 @@ func (l *liveBoard) heard(i int, e shared.Event) {
 		if e.Result.Exit() != shared.ExitOK {
 			l.badly++
 		}
-		l.keep(l.live.print(targetText(*e.Result, l.paint)))
+		l.keep(l.live.Print(targetText(*e.Result, l.paint)))
 		l.running = slices.DeleteFunc(l.running, func(one int) bool { return one == i })
 		delete(l.stands, i)
-		l.live.fill(int64(l.ended))
+		l.live.Fill(int64(l.ended))
 	case e.Accepted != nil:
 		l.stands[i] = "sending"
 	case p != nil && p.Incident != nil:
@@ -73,7 +74,7 @@ func (l *liveBoard) waits(why string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.waited.news(why) {
-		l.keep(l.live.print(printable.Text(why) + "\n"))
+		l.keep(l.live.Print(printable.Text(why) + "\n"))
 	}
 	l.redraw()
 }
@@ -91,7 +92,7 @@ func (l *liveBoard) redraw() {
 	if l.waited.on {
 		back += ", waiting for room at KSC"
 	}
-	l.live.show(rows, fmt.Sprintf("%d/%d", l.ended, len(l.bulk.all)), back)
+	l.live.Show(rows, fmt.Sprintf("%d/%d", l.ended, len(l.bulk.all)), back)
 }
 
 func (l *liveBoard) keep(err error) {
@@ -109,8 +110,8 @@ func (l *liveBoard) unheard() error {
 func (l *liveBoard) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.keep(l.live.close())
-	width := l.bulk.s.width()
+	l.keep(l.live.Close())
+	width := display.Width(l.bulk.s.out)
 	for text := range strings.Lines("\n" + l.bulk.sum.table()) {
 		_, err := io.WriteString(l.bulk.s.out, runewidth.Truncate(strings.TrimRight(text, "\n"), width, "…")+"\n")
 		l.keep(err)

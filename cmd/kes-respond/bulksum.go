@@ -52,7 +52,7 @@ func (t *tally) add(i int, r shared.Result) {
 	}
 	t.ways[w].many++
 	if len(t.ways[w].hosts) < firstNamed {
-		t.ways[w].hosts = append(t.ways[w].hosts, short(printable.Text(r.TargetHost)))
+		t.ways[w].hosts = append(t.ways[w].hosts, printable.Short(printable.Text(r.TargetHost)))
 	}
 	if r.DuplicateOf != "" {
 		t.answered++
@@ -125,26 +125,12 @@ func (b *bulk) end(ctx context.Context) error {
 	}
 	code := shared.ExitAll(b.sum.codes...)
 	if err := b.board.unheard(); err != nil {
-		return notHeard(b.sum.stored > 0, code, err)
+		return exit.Unheard(b.sum.stored > 0, code, err)
 	}
 	if code != shared.ExitOK {
 		return exit.With(code, nil)
 	}
 	return nil
-}
-
-// notHeard ends many requests of which not all results could be written: what was
-// sent is unknown to whoever called, and must not pass for failed. stored says that
-// KSC has an incident of one of them.
-func notHeard(stored bool, code int, why error) error {
-	what := "not all of it could be written here"
-	switch {
-	case stored:
-		code, what = shared.ExitUnknown, "what became of it stands in the ledger, and could not be written here"
-	case code == shared.ExitOK || code == shared.ExitCancelled:
-		code = shared.ExitFailed
-	}
-	return exit.With(code, fmt.Errorf("%s: %w", what, why))
 }
 
 // sayUnsent names what was not sent, and how to send it.
@@ -158,18 +144,10 @@ func (b *bulk) sayUnsent(ctx context.Context) {
 	slices.Sort(b.sum.unsent)
 	fmt.Fprintf(b.s.err, "kes-respond: %s not sent:\n", counted(len(b.sum.unsent), "target"))
 	for _, i := range b.sum.unsent[:min(shared.MaxListed, len(b.sum.unsent))] {
-		fmt.Fprintf(b.s.err, "  line %d: %s\n", b.all[i].line, short(printable.Text(b.all[i].host)))
+		fmt.Fprintf(b.s.err, "  line %d: %s\n", b.all[i].line, printable.Short(printable.Text(b.all[i].host)))
 	}
 	if more := len(b.sum.unsent) - shared.MaxListed; more > 0 {
 		fmt.Fprintf(b.s.err, "  and %d more\n", more)
 	}
-	fmt.Fprintf(b.s.err, "Run the same again with --batch %s: what was sent is not sent again.\n", shellWord(b.batch))
-}
-
-// shellWord is a word as a shell takes it.
-func shellWord(word string) string {
-	if strings.Trim(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:,") == "" {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+	fmt.Fprintf(b.s.err, "Run the same again with --batch %s: what was sent is not sent again.\n", printable.ShellWord(b.batch))
 }

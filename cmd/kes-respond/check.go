@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
-	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -38,9 +35,9 @@ judged before a password leaves.`,
 			} else if err != nil {
 				return exit.With(shared.ExitFailed, err)
 			}
-			out.show(answer)
-			if out.err != nil {
-				return exit.With(shared.ExitFailed, fmt.Errorf("the answer could not be written: %w", out.err))
+			out.Show(answer)
+			if out.Err() != nil {
+				return exit.With(shared.ExitFailed, fmt.Errorf("the answer could not be written: %w", out.Err()))
 			}
 			if code != shared.ExitOK {
 				return exit.With(code, nil)
@@ -49,27 +46,4 @@ judged before a password leaves.`,
 		})
 	}
 	return c
-}
-
-func checkedText(b *strings.Builder, c shared.Checked) {
-	warnings := 0
-	for _, s := range c.Steps {
-		if s.State == shared.StepWarning {
-			warnings++
-		}
-		fmt.Fprintf(b, "%-8s %-12s %s\n", printable.Text(s.State), printable.Text(s.Name), printable.Text(s.Message))
-		if shown := c.Certificate; s.Name == "certificate" && shown != nil {
-			line(b, "         subject", shown.Subject+", issued by "+shown.Issuer+", valid until "+shown.NotAfter.Format(time.DateOnly))
-			line(b, "         SHA-256", shown.SHA256)
-		}
-	}
-	switch {
-	case c.Error != nil:
-		line(b, "failed", string(c.Error.Code))
-		line(b, "  what to do", c.Error.Assistance)
-	case warnings > 0:
-		line(b, "passed", fmt.Sprintf("nothing is in the way of requests to server %s; read the warnings, %d of them", c.Server, warnings))
-	case c.Passed:
-		line(b, "passed", "nothing is in the way of requests to server "+c.Server)
-	}
 }

@@ -8,10 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/display"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/plugin/ksc"
@@ -179,9 +179,7 @@ func (i *foundation) check(ctx context.Context) error {
 	if err != nil {
 		return exit.With(shared.ExitFailed, err)
 	}
-	var b strings.Builder
-	checkedText(&b, checked)
-	fmt.Fprint(i.s.err, b.String())
+	fmt.Fprint(i.s.err, display.Checked(checked))
 	if code := checked.Exit(); code != shared.ExitOK {
 		return exit.With(code, errors.New("nothing was written"))
 	}

@@ -17,6 +17,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/strict"
 	"github.com/kes-respond/kes-respond/plugin/ksc"
 	"github.com/kes-respond/kes-respond/shared"
@@ -85,7 +86,7 @@ func (i *foundation) write(context.Context) (err error) {
 	}
 	how := ""
 	if i.path != "/etc/kes-respond/config.yaml" {
-		how = " --config " + shellWord(i.path)
+		how = " --config " + printable.ShellWord(i.path)
 	}
 	_, err = fmt.Fprintf(i.s.out, "wrote %s\nnext: kes-respond check%s\n      kes-respond isolateHost --targetHost HOST --action 1 --dryRun true%s\n", i.path, how, how)
 	if err != nil {

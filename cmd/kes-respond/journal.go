@@ -154,7 +154,7 @@ func (f journalFlags) run(ctx context.Context, s surroundings) error {
 	}
 	j, records, err := f.records(ctx, l, filter)
 	if err != nil {
-		return ledgerError(err)
+		return exit.Ledger(err)
 	}
 	defer j.Close()
 	return f.list(s, records, filter, limit)
@@ -196,7 +196,7 @@ func (f journalFlags) list(s surroundings, records iter.Seq2[journal.Record, err
 	more := false
 	for r, err := range records {
 		if err != nil {
-			return errors.Join(ledgerError(err), t.flush())
+			return errors.Join(exit.Ledger(err), t.flush())
 		}
 		if !filter.Wants(r) {
 			continue
@@ -235,12 +235,4 @@ func (f journalFlags) nothing(filter journal.Filter) string {
 func sayNoLedger(s surroundings, dir string) error {
 	fmt.Fprintf(s.err, "kes-respond: there is no ledger in %s yet\n", printable.Text(dir))
 	return nil
-}
-
-// ledgerError says first what the person can do.
-func ledgerError(err error) error {
-	if e, ok := errors.AsType[*journal.Error](err); ok && e.Assistance != "" {
-		return exit.With(shared.ExitFailed, fmt.Errorf("%s\n  why: %w", e.Assistance, err))
-	}
-	return exit.With(shared.ExitFailed, err)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/display"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
 	"github.com/kes-respond/kes-respond/plugin/journal"
 	"github.com/kes-respond/kes-respond/shared"
@@ -30,10 +31,6 @@ type row struct {
 
 // rowsAtOnce bounds what is held to align the columns.
 const rowsAtOnce = 1000
-
-// widest is where a cell in the middle of a row is cut. The id, at its end, is
-// to be copied, and stays whole.
-const widest = 48
 
 // add takes one request; living says that it is known whether it runs.
 func (t *table) add(r journal.Record, living bool) error {
@@ -76,10 +73,10 @@ func (t *table) flush() error {
 		}
 		b.WriteByte('\n')
 		if r.says != "" {
-			line(&b, "    message", r.says)
+			display.Line(&b, "    message", r.says)
 		}
 		if r.task != "" {
-			line(&b, "    console task", r.task)
+			display.Line(&b, "    console task", r.task)
 		}
 		if _, err := t.out.WriteString(b.String()); err != nil {
 			return err
@@ -102,7 +99,7 @@ func rowOf(r journal.Record, living bool) row {
 		r.At.UTC().Format(time.RFC3339), standing(r, living), r.Task, cmp.Or(r.HostName, r.Target, r.HostID), who, incident,
 	}
 	for i, cell := range cells {
-		cells[i] = short(cmp.Or(printable.Text(cell), "-"))
+		cells[i] = printable.Short(cmp.Or(printable.Text(cell), "-"))
 	}
 	says := ""
 	switch r.Outcome {
@@ -141,13 +138,4 @@ func standing(r journal.Record, living bool) string {
 		return "in doubt"
 	}
 	return "running"
-}
-
-// short cuts a cell that would push the others off the screen.
-func short(cell string) string {
-	runes := []rune(cell)
-	if len(runes) <= widest {
-		return cell
-	}
-	return string(runes[:widest-1]) + "…"
 }

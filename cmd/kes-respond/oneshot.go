@@ -105,15 +105,15 @@ func (f *taskFlags) run(ctx context.Context, s surroundings) error {
 	r, refusal := shared.ParseRequest(line)
 	if refusal != nil {
 		out := newOutput(s, f.output.form.value)
-		out.flags = !f.params.set
-		return out.end(r, shared.Result{
+		out.Flags = !f.params.set
+		return out.End(r, shared.Result{
 			Outcome: shared.Refused, Task: f.task.Name, TargetHost: r.TargetHost, Error: refusal, Message: refusal.Message,
 		})
 	}
 	return withPlugin(ctx, s, f.common, func(p *plugin.Plugin, _ settings) error {
 		out := f.output.output(s, r.Task+" on "+r.TargetHost)
-		out.flags = !f.params.set
-		return out.end(r, p.Respond(ctx, r, out.emitter(r.ID)))
+		out.Flags = !f.params.set
+		return out.End(r, p.Respond(ctx, r, out.Emitter(r.ID)))
 	})
 }
 

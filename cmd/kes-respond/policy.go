@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/display"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
 	"github.com/kes-respond/kes-respond/plugin"
@@ -54,7 +55,7 @@ Exit codes: 0 allowed, 3 denied, 65 the request is refused for another reason.`,
 		out := newOutput(s, form.value)
 		r, refusal := shared.ParseRequest(line)
 		if refusal != nil {
-			return out.end(r, shared.Result{Outcome: shared.Refused, Error: refusal, Message: refusal.Message})
+			return out.End(r, shared.Result{Outcome: shared.Refused, Error: refusal, Message: refusal.Message})
 		}
 		return withPlugin(c.Context(), s, f, func(p *plugin.Plugin, _ settings) error {
 			return judge(c.Context(), p, r, out)
@@ -63,28 +64,28 @@ Exit codes: 0 allowed, 3 denied, 65 the request is refused for another reason.`,
 	return c
 }
 
-func judge(ctx context.Context, p *plugin.Plugin, r shared.Request, out *output) error {
+func judge(ctx context.Context, p *plugin.Plugin, r shared.Request, out *display.Output) error {
 	if r.Type != shared.TypeRespond {
 		return exit.Usage("policy test takes a request for a task")
 	}
 	judged, ended := p.Judge(ctx, r)
 	if ended != nil {
-		return out.end(r, *ended)
+		return out.End(r, *ended)
 	}
-	if out.json {
+	if out.JSON {
 		data, err := shared.ASCIIJSON(judged)
 		if err == nil {
-			_, err = fmt.Fprintf(out.out, "%s\n", data)
+			_, err = fmt.Fprintf(out.Out, "%s\n", data)
 		}
 		if err != nil {
 			return exit.With(shared.ExitFailed, err)
 		}
 	} else {
-		fmt.Fprintf(out.out, "host: %s\n", printable.Text(hostText(judged.Host)))
+		fmt.Fprintf(out.Out, "host: %s\n", printable.Text(display.Host(judged.Host)))
 		for _, v := range judged.Verdicts {
-			fmt.Fprintf(out.out, "%-7s %s: %s\n", map[bool]string{true: "denies", false: "passes"}[v.Denies], printable.Text(v.Rule), printable.Text(v.Because))
+			fmt.Fprintf(out.Out, "%-7s %s: %s\n", map[bool]string{true: "denies", false: "passes"}[v.Denies], printable.Text(v.Rule), printable.Text(v.Because))
 		}
-		fmt.Fprintf(out.out, "%s: %s\n", map[bool]string{true: "allowed", false: "denied"}[judged.Allowed], printable.Text(judged.Reason))
+		fmt.Fprintf(out.Out, "%s: %s\n", map[bool]string{true: "allowed", false: "denied"}[judged.Allowed], printable.Text(judged.Reason))
 	}
 	if !judged.Allowed {
 		return exit.With(shared.ExitPolicy, nil)

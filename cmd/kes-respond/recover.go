@@ -45,13 +45,12 @@ func recoverAll(ctx context.Context, s surroundings, p *plugin.Plugin, form stri
 	stored := false // KSC has an incident of one of them
 	left, err := p.Recover(ctx, true, func(r journal.Record, result shared.Result) {
 		out := newOutput(s, form) // each request counts its own events
-		if !out.json {
-			_, e := fmt.Fprintf(s.out, "request %s: %s on %s\n", printable.Text(r.ID.Text()), printable.Text(r.Task), printable.Text(r.Target))
-			out.keep(e)
+		if !out.JSON {
+			out.Print(fmt.Sprintf("request %s: %s on %s\n", printable.Text(r.ID.Text()), printable.Text(r.Task), printable.Text(r.Target)))
 		}
-		out.show(shared.Event{ID: r.ID, Result: &result})
+		out.Show(shared.Event{ID: r.ID, Result: &result})
 		if unheard == nil {
-			unheard = out.err
+			unheard = out.Err()
 		}
 		stored = stored || result.Incident != nil
 		if result.Outcome != shared.Cancelled { // then that is settled
@@ -61,7 +60,7 @@ func recoverAll(ctx context.Context, s surroundings, p *plugin.Plugin, form stri
 	if err != nil {
 		return exit.With(shared.ExitFailed, err)
 	}
-	if len(codes) == 0 && left == 0 && !newOutput(s, form).json {
+	if len(codes) == 0 && left == 0 && !newOutput(s, form).JSON {
 		_, unheard = fmt.Fprintln(s.out, "nothing is left in doubt")
 	}
 	if left > 0 {
@@ -81,7 +80,7 @@ func recoverAll(ctx context.Context, s surroundings, p *plugin.Plugin, form stri
 		}
 	}
 	if unheard != nil {
-		return notHeard(stored, shared.ExitAll(codes...), unheard)
+		return exit.Unheard(stored, shared.ExitAll(codes...), unheard)
 	}
 	if code := shared.ExitAll(codes...); code != shared.ExitOK {
 		return exit.With(code, nil)

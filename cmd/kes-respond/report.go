@@ -87,7 +87,7 @@ func (f reportFlags) run(ctx context.Context, s surroundings) error {
 	}
 	made, err := collected(ctx, l, from, now)
 	if err != nil {
-		return ledgerError(err)
+		return exit.Ledger(err)
 	}
 	proved(ctx, l, dir, &made)
 	made.Ledger, made.Program = printable.Text(dir), plugin.Name+" "+version

@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
 	"github.com/kes-respond/kes-respond/plugin/journal/report"
 )
 
@@ -52,7 +53,7 @@ func reportGroups(out io.Writer, title string, groups []report.Group, more int) 
 				by = append(by, s)
 			}
 		}
-		fmt.Fprintf(t, "%s\t%d", short(g.Name), g.Count)
+		fmt.Fprintf(t, "%s\t%d", printable.Short(g.Name), g.Count)
 		if len(by) > 0 {
 			fmt.Fprintf(t, "\t%s", strings.Join(by, ", "))
 		}
@@ -105,7 +106,7 @@ func reportOpen(out io.Writer, r report.Report) {
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	shown := r.Open[:min(len(r.Open), fewRows)]
 	for _, q := range shown {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", q.At.Format(time.RFC3339), q.Standing, q.Task, short(q.Host), orDash(q.ID))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", q.At.Format(time.RFC3339), q.Standing, q.Task, printable.Short(q.Host), orDash(q.ID))
 	}
 	t.Flush()
 	if more := r.OpenMore + len(r.Open) - len(shown); more > 0 {

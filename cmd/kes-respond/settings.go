@@ -100,7 +100,7 @@ func (f settingsFlags) ledger(s surroundings) (ledger, string, error) {
 	l := file.Ledger.ledger(s)
 	dir, _, err := l.place()
 	if err != nil {
-		return l, "", ledgerError(err)
+		return l, "", exit.Ledger(err)
 	}
 	return l, dir, nil
 }

@@ -75,14 +75,14 @@ func (f settingsFlags) withLedger(ctx context.Context, s surroundings, do func(c
 	defer cancel()
 	j, err := file.Ledger.ledger(s).open(ctx)
 	if err != nil {
-		return ledgerError(err)
+		return exit.Ledger(err)
 	}
 	err = do(ctx, j)
 	if e := j.Close(); err == nil {
 		err = e
 	}
 	if err != nil {
-		return ledgerError(err)
+		return exit.Ledger(err)
 	}
 	return nil
 }

@@ -8,7 +8,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/display"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
 	"github.com/kes-respond/kes-respond/plugin/task"
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -173,9 +175,8 @@ func (p *targetParams) check(f *taskFlags, raw json.RawMessage) {
 		p.checked, found = f.task.Parse(raw)
 	}
 	var texts []string
-	shown := output{flags: !f.params.set}
 	for _, v := range found {
-		texts = append(texts, shown.place(v.Pointer)+" "+v.Message)
+		texts = append(texts, display.Place(v.Pointer, !f.params.set)+" "+v.Message)
 	}
 	if len(texts) > 0 {
 		p.flaw = strings.Join(texts, "; ")
@@ -207,7 +208,7 @@ func hostFlaw(t *task.Task, host string) string {
 	case refusal == nil:
 		return ""
 	case len(refusal.Violations) > 0:
-		return fmt.Sprintf("the host %q %s", short(host), refusal.Violations[0].Message)
+		return fmt.Sprintf("the host %q %s", printable.Short(host), refusal.Violations[0].Message)
 	}
 	return refusal.Message
 }

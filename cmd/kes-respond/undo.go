@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/display"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/plugin/journal"
@@ -111,7 +111,7 @@ func (f undoFlags) run(ctx context.Context, s surroundings, args []string) error
 	return withPlugin(ctx, s, f.settings, func(p *plugin.Plugin, _ settings) error {
 		all, err := p.Reversals(ctx, from, wanted)
 		if err != nil {
-			return ledgerError(err)
+			return exit.Ledger(err)
 		}
 		if len(all) == 0 {
 			return exit.With(shared.ExitRefused, fmt.Errorf("the ledger has no such request; kes-respond journal lists them"))
@@ -155,7 +155,7 @@ func (f undoFlags) carryOut(ctx context.Context, s surroundings, p *plugin.Plugi
 	fmt.Fprintln(s.err, "kes-respond: "+sum.text(f.dryRun.value != "false"))
 	switch code := shared.ExitAll(sum.codes...); {
 	case sum.unheard != nil:
-		return notHeard(sum.stored, code, sum.unheard)
+		return exit.Unheard(sum.stored, code, sum.unheard)
 	case len(sum.codes) == 0:
 		return exit.With(shared.ExitRefused, nil)
 	case code != shared.ExitOK:
@@ -177,19 +177,18 @@ func (f undoFlags) request(reversal plugin.Reversal) shared.Request {
 // show tells of one reversal: in JSON each of its events, for people its end.
 func (f undoFlags) show(s surroundings, reversal plugin.Reversal, told []shared.Event, sum *undone) {
 	out := newOutput(s, f.form.value)
-	if !out.json {
+	if !out.JSON {
 		var b strings.Builder
-		line(&b, "request "+reversal.Of.ID.Text(), what(reversal.Of))
+		display.Line(&b, "request "+reversal.Of.ID.Text(), what(reversal.Of))
 		if reversal.Skipped != "" {
-			line(&b, "  nothing to send", reversal.Skipped)
+			display.Line(&b, "  nothing to send", reversal.Skipped)
 		}
-		_, err := io.WriteString(s.out, b.String())
-		out.keep(err)
+		out.Print(b.String())
 		told = inShort(told)
 	}
 	for _, e := range told {
 		e.ID = reversal.Request.ID
-		out.show(e)
+		out.Show(e)
 		if e.Result != nil {
 			sum.codes = append(sum.codes, e.Result.Exit())
 			sum.outcomes[e.Result.Outcome]++
@@ -200,7 +199,7 @@ func (f undoFlags) show(s surroundings, reversal plugin.Reversal, told []shared.
 		sum.skipped++
 	}
 	if sum.unheard == nil {
-		sum.unheard = out.err
+		sum.unheard = out.Err()
 	}
 }
 
@@ -220,7 +219,7 @@ func inShort(told []shared.Event) []shared.Event {
 
 // what says what a request did, for people.
 func what(r journal.Record) string {
-	host := hostText(shared.Host{ID: r.HostID, Name: r.HostName})
+	host := display.Host(shared.Host{ID: r.HostID, Name: r.HostName})
 	return fmt.Sprintf("%s on %s at %s (%s)", strings.Join(words(r.Effects...), ", "), host, r.At.Format(time.RFC3339), r.Outcome)
 }
 

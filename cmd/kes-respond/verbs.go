@@ -100,12 +100,12 @@ id, as the ledger on this machine has it. It sends nothing to a host.`,
 		}
 		r, refusal := shared.ParseRequest(data)
 		if refusal != nil {
-			return newOutput(s, shown.form.value).end(r, shared.Result{Outcome: shared.Refused, Error: refusal, Message: refusal.Message})
+			return newOutput(s, shown.form.value).End(r, shared.Result{Outcome: shared.Refused, Error: refusal, Message: refusal.Message})
 		}
 		f.all = request.set // the ledger says on which server it is
 		return withPlugin(c.Context(), s, f, func(p *plugin.Plugin, _ settings) error {
 			out := shown.output(s, "status of "+strings.Join(append(args, request.value), ""))
-			return out.end(r, p.Status(c.Context(), r, out.emitter(r.ID)))
+			return out.End(r, p.Status(c.Context(), r, out.Emitter(r.ID)))
 		})
 	}
 	return c

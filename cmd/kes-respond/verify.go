@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/display"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/trusted"
 	"github.com/kes-respond/kes-respond/plugin/journal"
@@ -85,11 +86,11 @@ func (v *verified) verify(ctx context.Context, l ledger) (there bool, err error)
 	}
 	j, err := l.read(ctx)
 	if err != nil {
-		return true, ledgerError(err)
+		return true, exit.Ledger(err)
 	}
 	defer j.Close()
 	if v.Proof, err = j.Verify(ctx, heads); err != nil {
-		return true, ledgerError(err)
+		return true, exit.Ledger(err)
 	}
 	if v.Anchor != "" && v.Heads == 0 {
 		v.flaw(v.Anchor, "the anchor holds no head, or is not there: nothing was compared with it")
@@ -139,9 +140,9 @@ func (v *verified) show(s surroundings, inJSON bool) error {
 
 func (v *verified) text(b *strings.Builder) {
 	if v.Sound {
-		line(b, "sound", fmt.Sprintf("each of the %d lines of the ledger in %s is as it was written", v.Lines, v.Directory))
+		display.Line(b, "sound", fmt.Sprintf("each of the %d lines of the ledger in %s is as it was written", v.Lines, v.Directory))
 	} else {
-		line(b, "not sound", fmt.Sprintf("the ledger in %s has flaws, %d of them", v.Directory, len(v.Flaws)))
+		display.Line(b, "not sound", fmt.Sprintf("the ledger in %s has flaws, %d of them", v.Directory, len(v.Flaws)))
 	}
 	for _, f := range v.Flaws {
 		at := f.File
@@ -151,18 +152,18 @@ func (v *verified) text(b *strings.Builder) {
 		if f.Seq > 0 {
 			at += fmt.Sprintf(" number %d", f.Seq)
 		}
-		line(b, "  "+at, f.What)
+		display.Line(b, "  "+at, f.What)
 	}
 	if v.Lines == 0 {
 		return
 	}
-	line(b, "  head", fmt.Sprintf("number %d, %s", v.Last, v.Head))
+	display.Line(b, "  head", fmt.Sprintf("number %d, %s", v.Last, v.Head))
 	if v.Torn > 0 {
-		line(b, "  crashes", fmt.Sprintf("%d left an unfinished line, which was cut off and noted", v.Torn))
+		display.Line(b, "  crashes", fmt.Sprintf("%d left an unfinished line, which was cut off and noted", v.Torn))
 	}
 	if v.Heads > 0 {
-		line(b, "  anchor", fmt.Sprintf("compared with %d heads in %s", v.Heads, v.Anchor))
+		display.Line(b, "  anchor", fmt.Sprintf("compared with %d heads in %s", v.Heads, v.Anchor))
 	} else {
-		line(b, "  anchor", "none was compared: that lines are missing at the end cannot be seen without one")
+		display.Line(b, "  anchor", "none was compared: that lines are missing at the end cannot be seen without one")
 	}
 }

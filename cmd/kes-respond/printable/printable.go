@@ -32,3 +32,24 @@ func Lines(err error) string {
 	}
 	return strings.Join(lines, "\n")
 }
+
+// ShellWord is a word as a shell takes it.
+func ShellWord(word string) string {
+	if strings.Trim(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:,") == "" {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// widest is where Short cuts.
+const widest = 48
+
+// Short cuts a text that would push others off the screen. An id is to be copied,
+// and is not for it.
+func Short(text string) string {
+	runes := []rune(text)
+	if len(runes) <= widest {
+		return text
+	}
+	return string(runes[:widest-1]) + "…"
+}

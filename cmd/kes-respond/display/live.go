@@ -1,7 +1,8 @@
-package main
+package display
 
 import (
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -10,12 +11,13 @@ import (
 	"github.com/mattn/go-runewidth"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
+	"golang.org/x/term"
 )
 
-// live is the lowest lines of a terminal, which change in place while something
+// Live is the lowest lines of a terminal, which change in place while something
 // runs and are gone when it has ended. What is printed meanwhile stands above
 // them.
-type live struct {
+type Live struct {
 	progress *mpb.Progress
 	bar      *mpb.Bar
 	began    time.Time
@@ -29,10 +31,10 @@ type live struct {
 // refresh is how often the lines are drawn.
 const refresh = 120 * time.Millisecond
 
-// newLive begins with so many rows above the last line. With a total that has a
-// bar that fills.
-func newLive(out io.Writer, rows int, total int64) *live {
-	l := &live{began: time.Now(), rows: make([]string, rows)}
+// NewLive draws on a terminal, with so many rows above the last line. With a total
+// the last line has a bar that fills. Close has to be called.
+func NewLive(out io.Writer, rows int, total int64) *Live {
+	l := &Live{began: time.Now(), rows: make([]string, rows)}
 	l.progress = mpb.New(mpb.WithOutput(out), mpb.WithRefreshRate(refresh))
 	var above []mpb.BarFiller
 	for i := range rows {
@@ -56,7 +58,7 @@ func newLive(out io.Writer, rows int, total int64) *live {
 }
 
 // draw writes one row, cut to the width: one that wraps would not be taken away.
-func (l *live) draw(w io.Writer, i, width int) error {
+func (l *Live) draw(w io.Writer, i, width int) error {
 	l.mu.Lock()
 	text := l.rows[i]
 	l.mu.Unlock()
@@ -67,8 +69,8 @@ func (l *live) draw(w io.Writer, i, width int) error {
 	return err
 }
 
-// show changes the lines. Rows that are not given are none.
-func (l *live) show(rows []string, front, back string) {
+// Show changes the lines. Rows that are not given are none.
+func (l *Live) Show(rows []string, front, back string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	clear(l.rows)
@@ -76,21 +78,31 @@ func (l *live) show(rows []string, front, back string) {
 	l.front, l.back = front, back
 }
 
-// fill says how far the bar is.
-func (l *live) fill(current int64) { l.bar.SetCurrent(current) }
+// Fill says how far the bar is.
+func (l *Live) Fill(current int64) { l.bar.SetCurrent(current) }
 
-// print writes what stays.
-func (l *live) print(text string) error {
+// Print writes what stays.
+func (l *Live) Print(text string) error {
 	_, err := io.WriteString(l.progress, text)
 	return err
 }
 
-// close takes the lines away, and returns when what was printed is written.
-func (l *live) close() error {
+// Close takes the lines away, and returns when what was printed is written.
+func (l *Live) Close() error {
 	l.bar.Abort(true)
 	l.progress.Wait()
 	return l.progress.Error
 }
 
 // elapsed is how long it has taken up to now.
-func (l *live) elapsed() string { return time.Since(l.began).Truncate(time.Second).String() }
+func (l *Live) elapsed() string { return time.Since(l.began).Truncate(time.Second).String() }
+
+// Width is how wide the terminal is that is written to; 80 where it does not say.
+func Width(out io.Writer) int {
+	if f, ok := out.(*os.File); ok {
+		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
+			return w
+		}
+	}
+	return 80
+}
