@@ -3,7 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -14,6 +14,7 @@ import (
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/display"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/targets"
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/plugin/guard"
 	"github.com/kes-respond/kes-respond/shared"
@@ -96,8 +97,36 @@ func (f *taskFlags) template() (shared.Request, error) {
 	return r, exit.With(shared.ExitRefused, fmt.Errorf("%s: %s; nothing was sent", f.task.Name, cmp.Or(strings.Join(texts, "; "), refusal.Message)))
 }
 
-// errEndedBefore ends a bulk of which nothing was begun.
-var errEndedBefore = errors.New("ended from outside before anything was sent")
+// order is what the flags say of every line of the file.
+func (f *taskFlags) order() targets.Order {
+	o := targets.Order{Task: f.task, JSON: f.params.set, Params: f.paramsOf}
+	for _, m := range f.members {
+		o.Names = append(o.Names, m.param.Name)
+		if m.value.set {
+			o.Given = append(o.Given, m.param.Name)
+		}
+	}
+	return o
+}
+
+// paramsOf are the parameters as the flags have them, with cells of columns in
+// place of flags.
+func (f *taskFlags) paramsOf(columns, cells []string) (json.RawMessage, error) {
+	members := slices.Clone(f.members)
+	for i, cell := range cells {
+		if cell == "" {
+			continue // as a flag that is left out
+		}
+		at := slices.IndexFunc(members, func(m paramFlag) bool { return m.param.Name == columns[i] })
+		like := *members[at].value
+		value := &once{kind: like.kind, check: like.check}
+		if err := value.Set(cell); err != nil {
+			return nil, exit.Usage("%s %w", columns[i], err)
+		}
+		members[at].value = value
+	}
+	return f.paramsJSON(members)
+}
 
 // runBulk sends the task to each host of a file. All of the file is checked before
 // any of it is sent.
@@ -109,33 +138,15 @@ func (f *taskFlags) runBulk(ctx context.Context, s surroundings) error {
 	if err != nil {
 		return err
 	}
-	name := f.bulk.targets.value
-	data, err := readTargets(ctx, s, name)
-	if name == "-" {
-		name = "standard input"
-	}
-	switch {
-	case errors.Is(err, errEndedBefore):
-		return exit.With(shared.ExitCancelled, err)
-	case err != nil:
-		return exit.Usage("--targets: %w", err)
-	}
-	sh, err := parseTargets(name, data)
+	all, notes, err := targets.Read(ctx, s.in, f.bulk.targets.value, f.order())
 	if err != nil {
-		return exit.With(shared.ExitRefused, fmt.Errorf("%w; nothing was sent", err))
-	}
-	all, notes, err := f.targets(sh)
-	if wrong, is := err.(*flaws); is { //nolint:errorlint // it is made right there
-		return exit.With(shared.ExitRefused, wrong)
-	} else if err != nil {
 		return err
 	}
-	first, more := notes.listed()
-	for _, note := range first {
+	for _, note := range notes.First {
 		fmt.Fprintf(s.err, "kes-respond: %s\n", printable.Text(note))
 	}
-	if more > 0 {
-		fmt.Fprintf(s.err, "kes-respond: and %d more lines that say what others say\n", more)
+	if notes.More > 0 {
+		fmt.Fprintf(s.err, "kes-respond: and %d more lines that say what others say\n", notes.More)
 	}
 	b := &bulk{flags: f, s: s, template: template, all: all}
 	if b.asks() && f.bulk.yes.value != "true" && !s.answers(f.bulk.targets.value) {
@@ -158,15 +169,15 @@ func (b *bulk) asks() bool {
 }
 
 // effectsOf are those of targets.
-func effectsOf(targets []target) []shared.Effect {
-	seen := map[*targetParams]bool{}
+func effectsOf(some []targets.Target) []shared.Effect {
+	seen := map[*targets.Params]bool{}
 	var all []shared.Effect
-	for _, t := range targets {
-		if seen[t.params] {
+	for _, t := range some {
+		if seen[t.Params] {
 			continue
 		}
-		seen[t.params] = true
-		for _, e := range t.params.checked.Effects() {
+		seen[t.Params] = true
+		for _, e := range t.Params.Checked.Effects() {
 			if !slices.Contains(all, e) {
 				all = append(all, e)
 			}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/targets"
 	"github.com/kes-respond/kes-respond/plugin/journal"
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -39,7 +40,7 @@ func (b *bulk) named(ctx context.Context) error {
 	b.keys = make([]key, len(b.all))
 	for i, t := range b.all {
 		digest, err := b.plugin.Digest(ctx, strings.Join([]string{
-			b.flags.task.Name, server, b.template.HostLookup, strings.ToLower(t.host), t.params.signature,
+			b.flags.task.Name, server, b.template.HostLookup, strings.ToLower(t.Host), t.Params.Signature,
 		}, "\x00"))
 		if err != nil {
 			return exit.Ledger(err)
@@ -125,7 +126,7 @@ func (b *bulk) before() (left int, from, to time.Time) {
 
 // toSend are the targets of which nothing has left yet. What an earlier run has
 // begun and not sent is among them: it is sent when nobody has it in hand.
-func (b *bulk) toSend() (all []target) {
+func (b *bulk) toSend() (all []targets.Target) {
 	for i, k := range b.keys {
 		if k.earlier == nil || k.earlier.Outcome == "" && k.earlier.Stage == journal.Claimed {
 			all = append(all, b.all[i])
@@ -180,7 +181,7 @@ func (b *bulk) confirm(ctx context.Context) error {
 }
 
 // question shows what would be sent now, and nothing that was sent before.
-func (b *bulk) question(all []target) string {
+func (b *bulk) question(all []targets.Target) string {
 	var q strings.Builder
 	names := hostsOf(all)
 	fmt.Fprintf(&q, "%s (%s) on %s", b.flags.task.Name, strings.Join(words(effectsOf(all)...), ", "), hosts(len(names)))
@@ -214,12 +215,12 @@ func counted(n int, what string) string {
 }
 
 // hostsOf are the hosts of targets, each once, as they stand in the file.
-func hostsOf(all []target) (names []string) {
+func hostsOf(all []targets.Target) (names []string) {
 	seen := map[string]bool{}
 	for _, t := range all {
-		if host := strings.ToLower(t.host); !seen[host] {
+		if host := strings.ToLower(t.Host); !seen[host] {
 			seen[host] = true
-			names = append(names, t.host)
+			names = append(names, t.Host)
 		}
 	}
 	return names
@@ -238,20 +239,20 @@ func firstOf(names []string) string {
 }
 
 // shownParams are the parameters where they are the same for all, and fit.
-func shownParams(all []target) string {
-	p := all[0].params
+func shownParams(all []targets.Target) string {
+	p := all[0].Params
 	for _, t := range all {
-		if t.params != p {
+		if t.Params != p {
 			return "parameters of each line's own"
 		}
 	}
 	switch {
-	case p.checked.Sensitive():
+	case p.Checked.Sensitive():
 		return "parameters that are not shown"
-	case len(p.sent) > 200:
+	case len(p.Sent) > 200:
 		return ""
 	}
-	return printable.Text(string(p.sent))
+	return printable.Text(string(p.Sent))
 }
 
 func jsonLine(members map[string]any) ([]byte, error) {

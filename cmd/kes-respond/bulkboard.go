@@ -100,7 +100,7 @@ func (l *lineBoard) heard(i int, e shared.Event) {
 		l.write(targetText(*r, l.paint))
 	case r == nil && l.verbose:
 		for text := range strings.Lines((&display.Output{}).Text(e)) {
-			l.write(printable.Text(l.bulk.all[i].host) + ": " + text)
+			l.write(printable.Text(l.bulk.all[i].Host) + ": " + text)
 		}
 	}
 }

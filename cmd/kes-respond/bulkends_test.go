@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/targets"
 	"github.com/kes-respond/kes-respond/plugin/journal"
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -103,7 +104,7 @@ func TestABatchWithoutANameIsNotGoneOnWithForEver(t *testing.T) {
 		"all of it, and a name": {batch: "b", keys: []key{sent(time.Minute)}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := &bulk{flags: &taskFlags{bulk: bulkFlags{batch: &once{set: c.batch != "", value: c.batch}}}, batch: "batch-1", keys: c.keys, all: make([]target, len(c.keys))}
+			b := &bulk{flags: &taskFlags{bulk: bulkFlags{batch: &once{set: c.batch != "", value: c.batch}}}, batch: "batch-1", keys: c.keys, all: make([]targets.Target, len(c.keys))}
 			err := b.fresh()
 			if c.says == "" {
 				require.NoError(t, err)

@@ -83,7 +83,7 @@ func (l *liveBoard) waits(why string) {
 func (l *liveBoard) redraw() {
 	var rows []string
 	for _, i := range l.running[:min(len(l.running), runningShown)] {
-		rows = append(rows, "  "+printable.Text(l.bulk.all[i].host+": "+l.stands[i]))
+		rows = append(rows, "  "+printable.Text(l.bulk.all[i].Host+": "+l.stands[i]))
 	}
 	back := fmt.Sprintf("%d running", len(l.running))
 	if l.badly > 0 {

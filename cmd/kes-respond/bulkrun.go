@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/targets"
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/plugin/guard"
 	"github.com/kes-respond/kes-respond/shared"
@@ -23,7 +24,7 @@ type bulk struct {
 	s        surroundings
 	plugin   *plugin.Plugin
 	template shared.Request
-	all      []target
+	all      []targets.Target
 	batch    string
 	keys     []key // of all; none in a dry run
 	board    board
@@ -49,7 +50,7 @@ type board interface {
 func (b *bulk) carryOut(ctx context.Context) error {
 	if !b.template.DryRun {
 		if err := b.named(ctx); ctx.Err() != nil {
-			return exit.With(shared.ExitCancelled, errEndedBefore)
+			return exit.EndedBefore()
 		} else if err != nil {
 			return err
 		}
@@ -128,7 +129,7 @@ func (b *bulk) perHost() [][]int {
 	at := map[string]int{}
 	var groups [][]int
 	for i, t := range b.all {
-		host := strings.ToLower(t.host)
+		host := strings.ToLower(t.Host)
 		n, known := at[host]
 		if !known {
 			n = len(groups)
@@ -170,7 +171,7 @@ func (b *bulk) one(ctx context.Context, i int) {
 		b.board.heard(i, e)
 	})
 	counted()
-	result.TargetHost = b.all[i].host
+	result.TargetHost = b.all[i].Host
 	b.took(i, r.ID, result)
 	if why := b.hopeless(result); why != nil {
 		b.stop(why)
@@ -198,7 +199,7 @@ func (b *bulk) respond(ctx context.Context, r shared.Request, heard func(shared.
 
 func (b *bulk) request(i int) shared.Request {
 	r := b.template
-	r.ID, r.TargetHost, r.Params = shared.NewID(), b.all[i].host, b.all[i].params.sent
+	r.ID, r.TargetHost, r.Params = shared.NewID(), b.all[i].Host, b.all[i].Params.Sent
 	if b.keys == nil {
 		return r
 	}
@@ -228,7 +229,7 @@ func (b *bulk) notBegun(i int) {
 		again = "Run the same again, with --batch " + b.batch + ": what was sent is not sent again."
 	}
 	result := shared.Result{
-		Outcome: shared.Cancelled, Task: b.flags.task.Name, TargetHost: b.all[i].host, Message: message,
+		Outcome: shared.Cancelled, Task: b.flags.task.Name, TargetHost: b.all[i].Host, Message: message,
 		Error: &shared.Error{Code: shared.CancelledCode, Message: message, Retryable: true, Assistance: again},
 	}
 	b.took(i, shared.NewID(), result)
@@ -260,5 +261,5 @@ func sparedBySuspension(effects []shared.Effect) bool {
 
 // some says that what a target does to its host is so.
 func (b *bulk) some(is func([]shared.Effect) bool) bool {
-	return slices.ContainsFunc(b.all, func(t target) bool { return is(t.params.checked.Effects()) })
+	return slices.ContainsFunc(b.all, func(t targets.Target) bool { return is(t.Params.Checked.Effects()) })
 }

@@ -144,7 +144,7 @@ func (b *bulk) sayUnsent(ctx context.Context) {
 	slices.Sort(b.sum.unsent)
 	fmt.Fprintf(b.s.err, "kes-respond: %s not sent:\n", counted(len(b.sum.unsent), "target"))
 	for _, i := range b.sum.unsent[:min(shared.MaxListed, len(b.sum.unsent))] {
-		fmt.Fprintf(b.s.err, "  line %d: %s\n", b.all[i].line, printable.Short(printable.Text(b.all[i].host)))
+		fmt.Fprintf(b.s.err, "  line %d: %s\n", b.all[i].Line, printable.Short(printable.Text(b.all[i].Host)))
 	}
 	if more := len(b.sum.unsent) - shared.MaxListed; more > 0 {
 		fmt.Fprintf(b.s.err, "  and %d more\n", more)

@@ -47,7 +47,7 @@ func (b *bulk) noRoom(i int, err error) {
 		return // it was ended for another reason
 	}
 	r := journalRefusal(err)
-	r.Task, r.TargetHost = b.flags.task.Name, b.all[i].host
+	r.Task, r.TargetHost = b.flags.task.Name, b.all[i].Host
 	b.took(i, shared.NewID(), r)
 	b.stop(errors.New(r.Message))
 }

@@ -48,7 +48,7 @@ var mayImport = map[string][]string{
 	"cmd/kes-respond": {
 		"shared", "shared/jsonl", "shared/rpc", "manifest", "plugin", "plugin/task", "plugin/ksc", "plugin/guard", "plugin/journal", "plugin/journal/report",
 		"cmd/kes-respond/dialect", "cmd/kes-respond/display", "cmd/kes-respond/exit", "cmd/kes-respond/params", "cmd/kes-respond/policyfile", "cmd/kes-respond/printable",
-		"cmd/kes-respond/secret", "cmd/kes-respond/strict", "cmd/kes-respond/trusted",
+		"cmd/kes-respond/secret", "cmd/kes-respond/strict", "cmd/kes-respond/targets", "cmd/kes-respond/trusted",
 	},
 	"cmd/kes-respond/dialect": {
 		"shared", "manifest", "plugin/task", "cmd/kes-respond/exit", "cmd/kes-respond/params", "cmd/kes-respond/printable",
@@ -60,6 +60,7 @@ var mayImport = map[string][]string{
 	"cmd/kes-respond/printable":  nil,
 	"cmd/kes-respond/secret":     nil,
 	"cmd/kes-respond/strict":     {"shared", "manifest", "cmd/kes-respond/trusted"},
+	"cmd/kes-respond/targets":    {"shared", "plugin/task", "cmd/kes-respond/display", "cmd/kes-respond/exit", "cmd/kes-respond/printable", "cmd/kes-respond/trusted"},
 	"cmd/kes-respond/trusted":    nil,
 }
 

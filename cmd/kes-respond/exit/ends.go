@@ -8,6 +8,11 @@ import (
 	"github.com/kes-respond/kes-respond/shared"
 )
 
+// EndedBefore ends what was ended from outside while nothing was begun.
+func EndedBefore() error {
+	return With(shared.ExitCancelled, errors.New("ended from outside before anything was sent"))
+}
+
 // Unheard ends many requests of which not all results could be written: what was
 // sent is unknown to whoever called, and must not pass for failed. stored says that
 // KSC has an incident of one of them.

@@ -1,8 +1,7 @@
-package main
+package targets
 
 import (
 	"bytes"
-	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -12,14 +11,7 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
-	"github.com/kes-respond/kes-respond/cmd/kes-respond/trusted"
 	"github.com/kes-respond/kes-respond/shared"
-)
-
-// The bounds of a file of targets.
-const (
-	maxTargets      = 100_000
-	maxTargetsBytes = 16 << 20
 )
 
 // hostColumn is the column of a CSV file that names the host.
@@ -58,54 +50,28 @@ func (f *flaws) add(line int, format string, args ...any) {
 
 // listed are the first shared.MaxListed of them in the order of the file, and how
 // many more there are.
-func (f *flaws) listed() (first []string, more int) {
+func (f *flaws) listed() (n Notes) {
 	slices.SortStableFunc(f.all, func(a, b flaw) int { return a.line - b.line })
 	for _, one := range f.all[:min(len(f.all), shared.MaxListed)] {
-		first = append(first, one.text)
+		n.First = append(n.First, one.text)
 	}
-	return first, len(f.all) - len(first)
+	n.More = len(f.all) - len(n.First)
+	return n
 }
 
 func (f *flaws) Error() string {
-	first, more := f.listed()
-	text := f.file + " has lines that are wrong; nothing was sent:\n  " + strings.Join(first, "\n  ")
-	if more > 0 {
-		text += fmt.Sprintf("\n  and %d more", more)
+	n := f.listed()
+	text := f.file + " has lines that are wrong; nothing was sent:\n  " + strings.Join(n.First, "\n  ")
+	if n.More > 0 {
+		text += fmt.Sprintf("\n  and %d more", n.More)
 	}
 	return text
 }
 
-// readTargets reads the file of targets, or standard input for "-". It does not
-// wait for input that does not come when ctx has ended.
-func readTargets(ctx context.Context, s surroundings, path string) (data []byte, err error) {
-	if path != "-" {
-		return trusted.ReadFile(path, maxTargetsBytes)
-	}
-	type input struct {
-		data []byte
-		err  error
-	}
-	got := make(chan input, 1)
-	go func() { // it may wait for ever; the program ends all the same
-		data, err := io.ReadAll(io.LimitReader(s.in, maxTargetsBytes+1))
-		got <- input{data, err}
-	}()
-	select {
-	case in := <-got:
-		data, err = in.data, in.err
-	case <-ctx.Done():
-		return nil, errEndedBefore
-	}
-	if err == nil && len(data) > maxTargetsBytes {
-		err = fmt.Errorf("standard input is too long: a list of targets may have %d bytes", maxTargetsBytes)
-	}
-	return data, err
-}
-
-// parseTargets reads a plain list, a host a line, or CSV, which is known by a
+// parse reads a plain list, a host a line, or CSV, which is known by a
 // first line that has a column targetHost. Blank lines, and lines whose first
 // character that is no blank is "#", say nothing in both.
-func parseTargets(name string, data []byte) (sheet, error) {
+func parse(name string, data []byte) (sheet, error) {
 	text, err := decoded(data)
 	if err != nil {
 		return sheet{}, fmt.Errorf("%s %w", name, err)
@@ -119,8 +85,8 @@ func parseTargets(name string, data []byte) (sheet, error) {
 	switch {
 	case err != nil:
 		return sheet{}, fmt.Errorf("%s: %w", name, err)
-	case len(sh.rows) > maxTargets:
-		return sheet{}, fmt.Errorf("%s names more than %d targets: part it", name, maxTargets)
+	case len(sh.rows) > Max:
+		return sheet{}, fmt.Errorf("%s names more than %d targets: part it", name, Max)
 	case len(sh.rows) == 0 && len(sh.flaws.all) == 0:
 		return sheet{}, fmt.Errorf("%s names no target", name)
 	}
