@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/bulk"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/display"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
@@ -97,16 +98,16 @@ func (f *taskFlags) template() (shared.Request, error) {
 	return r, exit.With(shared.ExitRefused, fmt.Errorf("%s: %s; nothing was sent", f.task.Name, cmp.Or(strings.Join(texts, "; "), refusal.Message)))
 }
 
-// order is what the flags say of every line of the file.
-func (f *taskFlags) order() targets.Order {
-	o := targets.Order{Task: f.task, JSON: f.params.set, Params: f.paramsOf}
+// asked is what the flags ask of every line of the file.
+func (f *taskFlags) asked() targets.Asked {
+	a := targets.Asked{Task: f.task, JSON: f.params.set, Params: f.paramsOf}
 	for _, m := range f.members {
-		o.Names = append(o.Names, m.param.Name)
+		a.Names = append(a.Names, m.param.Name)
 		if m.value.set {
-			o.Given = append(o.Given, m.param.Name)
+			a.Given = append(a.Given, m.param.Name)
 		}
 	}
-	return o
+	return a
 }
 
 // paramsOf are the parameters as the flags have them, with cells of columns in
@@ -138,7 +139,7 @@ func (f *taskFlags) runBulk(ctx context.Context, s surroundings) error {
 	if err != nil {
 		return err
 	}
-	all, notes, err := targets.Read(ctx, s.in, f.bulk.targets.value, f.order())
+	all, notes, err := targets.Read(ctx, s.in, f.bulk.targets.value, f.asked())
 	if err != nil {
 		return err
 	}
@@ -148,41 +149,46 @@ func (f *taskFlags) runBulk(ctx context.Context, s surroundings) error {
 	if notes.More > 0 {
 		fmt.Fprintf(s.err, "kes-respond: and %d more lines that say what others say\n", notes.More)
 	}
-	b := &bulk{flags: f, s: s, template: template, all: all}
-	if b.asks() && f.bulk.yes.value != "true" && !s.answers(f.bulk.targets.value) {
-		return exit.Usage("%s: %s would be changed, and nobody is there to be asked: say --yes true, or try it with --dryRun true", f.task.Name, hosts(len(hostsOf(all))))
+	o := f.bulk.order(s, template, f.output)
+	o.Targets = all
+	if err := o.Answerable(); err != nil {
+		return err
 	}
-	return withPlugin(ctx, s, f.common, func(p *plugin.Plugin, _ settings) error {
-		b.plugin = p
-		return b.carryOut(ctx)
-	})
+	return withPlugin(ctx, s, f.common, func(p *plugin.Plugin, _ settings) error { return bulk.Run(ctx, p, o) })
+}
+
+// order is how the flags have the template sent.
+func (f bulkFlags) order(s surroundings, template shared.Request, shown outputFlags) bulk.Order {
+	o := bulk.Order{
+		Template: template, Batch: f.batch.value, AtOnce: submitAtOnce, Outstanding: guard.QuotaWarning, Agreed: f.yes.value == "true",
+		View: bulk.View{
+			Out: s.out, Err: s.err, JSON: newOutput(s, shown.form.value).JSON,
+			Quiet: shown.quiet.value == "true", Verbose: shown.verbose.value == "true", InPlace: s.moves(), Paint: s.colours(),
+		},
+	}
+	if template.Wait == shared.WaitDone {
+		o.AtOnce = doneAtOnce
+	}
+	if f.concurrency.set {
+		o.AtOnce, _ = strconv.Atoi(f.concurrency.value) // checked
+	}
+	if f.outstanding.set {
+		o.Outstanding, _ = strconv.Atoi(f.outstanding.value) // checked
+	}
+	if s.answers(f.targets.value) {
+		o.Ask = newQuestions(s).yes
+	}
+	return o
 }
 
 // answers says that a person can be asked: there is a terminal to read from, and
 // it does not bring the hosts.
 func (s surroundings) answers(targets string) bool { return s.person && targets != "-" }
 
-// asks says that a person is asked first: hosts are changed. A release changes
-// them as well.
-func (b *bulk) asks() bool {
-	return !b.template.DryRun && slices.ContainsFunc(effectsOf(b.all), func(e shared.Effect) bool { return e != shared.Reads && e != shared.Scans })
-}
-
-// effectsOf are those of targets.
-func effectsOf(some []targets.Target) []shared.Effect {
-	seen := map[*targets.Params]bool{}
-	var all []shared.Effect
-	for _, t := range some {
-		if seen[t.Params] {
-			continue
-		}
-		seen[t.Params] = true
-		for _, e := range t.Params.Checked.Effects() {
-			if !slices.Contains(all, e) {
-				all = append(all, e)
-			}
-		}
+func jsonLine(members map[string]any) ([]byte, error) {
+	line, err := json.Marshal(members)
+	if err != nil {
+		return nil, exit.Usage("%w", err)
 	}
-	slices.Sort(all)
-	return all
+	return line, nil
 }

@@ -17,11 +17,11 @@ import (
 )
 
 // isolation is what the command line says where the action stands in the file.
-func isolation(t *testing.T) Order {
+func isolation(t *testing.T) Asked {
 	t.Helper()
 	isolate, known := task.Lookup("isolateHost")
 	require.True(t, known)
-	return Order{
+	return Asked{
 		Task: isolate, Names: []string{"action"},
 		Params: func(_, cells []string) (json.RawMessage, error) {
 			return json.RawMessage(`{"action":` + cells[0] + `}`), nil
@@ -29,9 +29,9 @@ func isolation(t *testing.T) Order {
 	}
 }
 
-func read(t *testing.T, text string, o Order) ([]Target, Notes, error) {
+func read(t *testing.T, text string, a Asked) ([]Target, Notes, error) {
 	t.Helper()
-	return Read(t.Context(), strings.NewReader(text), "-", o)
+	return Read(t.Context(), strings.NewReader(text), "-", a)
 }
 
 func exitCode(t *testing.T, err error) int {
@@ -75,7 +75,7 @@ func TestOfAFileWithAWrongLineThereAreNoTargets(t *testing.T) {
 	broken.Params = func([]string, []string) (json.RawMessage, error) { return nil, exit.Usage("no such file") }
 	for name, c := range map[string]struct {
 		text  string
-		order Order
+		asked Asked
 		code  int
 		says  string
 	}{
@@ -89,7 +89,7 @@ func TestOfAFileWithAWrongLineThereAreNoTargets(t *testing.T) {
 		"a flag's file":     {"PC-1\n", broken, shared.ExitUsage, "no such file"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			all, _, err := read(t, c.text, c.order)
+			all, _, err := read(t, c.text, c.asked)
 			require.ErrorContains(t, err, c.says)
 			assert.Equal(t, c.code, exitCode(t, err))
 			assert.Empty(t, all)
@@ -101,9 +101,9 @@ func TestOfAFileWithAWrongLineThereAreNoTargets(t *testing.T) {
 // same counted once, and refuses a byte more.
 func TestParametersAtTheirLimit(t *testing.T) {
 	const lines, bytes = 8, maxTargetParams / 8
-	o := isolation(t)
-	o.Names = []string{"action", "more"}
-	o.Params = func(_, cells []string) (json.RawMessage, error) {
+	a := isolation(t)
+	a.Names = []string{"action", "more"}
+	a.Params = func(_, cells []string) (json.RawMessage, error) {
 		more, err := strconv.Atoi(cells[1])
 		require.NoError(t, err)
 		params := fmt.Sprintf(`{"action":%s}`, cells[0])
@@ -113,10 +113,10 @@ func TestParametersAtTheirLimit(t *testing.T) {
 	for i := range lines {
 		text += fmt.Sprintf("PC-%d,%s1,0\nPC-%d,%s1,0\n", i, strings.Repeat(" ", i), i+lines, strings.Repeat(" ", i))
 	}
-	all, _, err := read(t, text, o)
+	all, _, err := read(t, text, a)
 	require.NoError(t, err)
 	assert.Len(t, all, 2*lines)
-	_, _, err = read(t, text[:len(text)-2]+"1\n", o)
+	_, _, err = read(t, text[:len(text)-2]+"1\n", a)
 	require.ErrorContains(t, err, fmt.Sprintf("line %d: the parameters of the lines up to here have more than 67108864 bytes", 2*lines+1))
 	assert.Equal(t, shared.ExitRefused, exitCode(t, err))
 }

@@ -21,7 +21,7 @@ const maxTargetParams = 64 << 20
 
 // reader makes targets of the lines of a file.
 type reader struct {
-	Order
+	Asked
 	known map[string]*Params
 	bytes int
 	notes flaws // what is passed over, and why
@@ -29,8 +29,8 @@ type reader struct {
 
 // targets are those of a sheet. The error is about the command line or the header,
 // or names all lines that are wrong.
-func (o Order) targets(sh sheet) (all []Target, _ Notes, err error) {
-	r := reader{Order: o, known: map[string]*Params{}}
+func (a Asked) targets(sh sheet) (all []Target, _ Notes, err error) {
+	r := reader{Asked: a, known: map[string]*Params{}}
 	if err := r.header(sh); err != nil {
 		return nil, Notes{}, err
 	}
@@ -117,24 +117,24 @@ func (r *reader) params(sh sheet, row sheetRow) (*Params, error) {
 	if r.bytes += len(raw); r.bytes > maxTargetParams {
 		return nil, exit.With(shared.ExitRefused, fmt.Errorf("line %d: the parameters of the lines up to here have more than %d bytes: part the file; nothing was sent", row.line, maxTargetParams))
 	}
-	p.check(r.Order, raw)
+	p.check(r.Asked, raw)
 	return p, nil
 }
 
 // check holds the parameters against their task.
-func (p *Params) check(o Order, raw json.RawMessage) {
+func (p *Params) check(a Asked, raw json.RawMessage) {
 	// As a request they are checked for strict JSON as well.
-	_, refusal := shared.ParseRequest(lineOf(o.Task.Name, "any", raw))
+	_, refusal := shared.ParseRequest(lineOf(a.Task.Name, "any", raw))
 	var found []shared.Violation
 	if refusal != nil {
 		found = refusal.Violations
 		p.flaw = refusal.Message
 	} else {
-		p.Checked, found = o.Task.Parse(raw)
+		p.Checked, found = a.Task.Parse(raw)
 	}
 	var texts []string
 	for _, v := range found {
-		texts = append(texts, display.Place(v.Pointer, !o.JSON)+" "+v.Message)
+		texts = append(texts, display.Place(v.Pointer, !a.JSON)+" "+v.Message)
 	}
 	if len(texts) > 0 {
 		p.flaw = strings.Join(texts, "; ")

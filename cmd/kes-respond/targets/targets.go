@@ -23,8 +23,8 @@ const (
 	MaxBytes = 16 << 20
 )
 
-// Order is what the command line says of every line.
-type Order struct {
+// Asked is what the command line asks of every line.
+type Asked struct {
 	Task  *task.Task
 	Names []string // of its parameters: what columns may be called
 	Given []string // those of them that the command line gives
@@ -64,7 +64,7 @@ type Notes struct {
 // Read makes targets of a file, or of standard input for "-", each host and what is
 // to be done there once; the notes say what is passed over. It does not wait for
 // input that does not come when ctx has ended.
-func Read(ctx context.Context, in io.Reader, path string, o Order) ([]Target, Notes, error) {
+func Read(ctx context.Context, in io.Reader, path string, a Asked) ([]Target, Notes, error) {
 	data, err := whole(ctx, in, path)
 	switch {
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
@@ -79,7 +79,7 @@ func Read(ctx context.Context, in io.Reader, path string, o Order) ([]Target, No
 	if err != nil {
 		return nil, Notes{}, exit.With(shared.ExitRefused, fmt.Errorf("%w; nothing was sent", err))
 	}
-	return o.targets(sh)
+	return a.targets(sh)
 }
 
 // whole is the content of the file.

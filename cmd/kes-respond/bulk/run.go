@@ -1,11 +1,10 @@
-package main
+package bulk
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -14,21 +13,17 @@ import (
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/targets"
 	"github.com/kes-respond/kes-respond/plugin"
-	"github.com/kes-respond/kes-respond/plugin/guard"
 	"github.com/kes-respond/kes-respond/shared"
 )
 
 // bulk is one task for many hosts on its way.
 type bulk struct {
-	flags    *taskFlags
-	s        surroundings
-	plugin   *plugin.Plugin
-	template shared.Request
-	all      []targets.Target
-	batch    string
-	keys     []key // of all; none in a dry run
-	board    board
-	pace     *pace
+	Order
+	plugin *plugin.Plugin
+	batch  string
+	keys   []key // of all; none in a dry run
+	board  board
+	pace   *pace
 
 	starting context.Context // ends when nothing more is begun
 	stop     context.CancelCauseFunc
@@ -48,7 +43,7 @@ type board interface {
 
 // carryOut has all targets carried out, or rehearsed, and sums up.
 func (b *bulk) carryOut(ctx context.Context) error {
-	if !b.template.DryRun {
+	if !b.Template.DryRun {
 		if err := b.named(ctx); ctx.Err() != nil {
 			return exit.EndedBefore()
 		} else if err != nil {
@@ -71,40 +66,25 @@ func (b *bulk) carryOut(ctx context.Context) error {
 }
 
 func (b *bulk) server() string {
-	if b.template.Server != "" {
-		return b.template.Server
+	if b.Template.Server != "" {
+		return b.Template.Server
 	}
 	return b.plugin.DefaultServer()
 }
 
 // most is how many requests may be outstanding; 0 bounds nothing.
 func (b *bulk) most() int {
-	if b.template.DryRun {
+	if b.Template.DryRun {
 		return 0
 	}
-	if f := b.flags.bulk.outstanding; f.set {
-		n, _ := strconv.Atoi(f.value) // checked
-		return n
-	}
-	return guard.QuotaWarning
-}
-
-func (b *bulk) atOnce() int {
-	if f := b.flags.bulk.concurrency; f.set {
-		n, _ := strconv.Atoi(f.value) // checked
-		return n
-	}
-	if b.template.Wait == shared.WaitDone {
-		return doneAtOnce
-	}
-	return submitAtOnce
+	return b.Outstanding
 }
 
 // send begins the targets in the order of the file. What is to be done on one
 // host is done there one after the other.
 func (b *bulk) send(ctx context.Context) {
 	var group errgroup.Group
-	group.SetLimit(b.atOnce())
+	group.SetLimit(b.AtOnce)
 	for _, host := range b.perHost() {
 		if b.starting.Err() != nil {
 			break
@@ -117,7 +97,7 @@ func (b *bulk) send(ctx context.Context) {
 		})
 	}
 	_ = group.Wait() // nothing there fails
-	for i := range b.all {
+	for i := range b.Targets {
 		if !b.sum.has(i) {
 			b.notBegun(i)
 		}
@@ -128,7 +108,7 @@ func (b *bulk) send(ctx context.Context) {
 func (b *bulk) perHost() [][]int {
 	at := map[string]int{}
 	var groups [][]int
-	for i, t := range b.all {
+	for i, t := range b.Targets {
 		host := strings.ToLower(t.Host)
 		n, known := at[host]
 		if !known {
@@ -171,7 +151,7 @@ func (b *bulk) one(ctx context.Context, i int) {
 		b.board.heard(i, e)
 	})
 	counted()
-	result.TargetHost = b.all[i].Host
+	result.TargetHost = b.Targets[i].Host
 	b.took(i, r.ID, result)
 	if why := b.hopeless(result); why != nil {
 		b.stop(why)
@@ -198,8 +178,8 @@ func (b *bulk) respond(ctx context.Context, r shared.Request, heard func(shared.
 }
 
 func (b *bulk) request(i int) shared.Request {
-	r := b.template
-	r.ID, r.TargetHost, r.Params = shared.NewID(), b.all[i].Host, b.all[i].Params.Sent
+	r := b.Template
+	r.ID, r.TargetHost, r.Params = shared.NewID(), b.Targets[i].Host, b.Targets[i].Params.Sent
 	if b.keys == nil {
 		return r
 	}
@@ -229,7 +209,7 @@ func (b *bulk) notBegun(i int) {
 		again = "Run the same again, with --batch " + b.batch + ": what was sent is not sent again."
 	}
 	result := shared.Result{
-		Outcome: shared.Cancelled, Task: b.flags.task.Name, TargetHost: b.all[i].Host, Message: message,
+		Outcome: shared.Cancelled, Task: b.Template.Task, TargetHost: b.Targets[i].Host, Message: message,
 		Error: &shared.Error{Code: shared.CancelledCode, Message: message, Retryable: true, Assistance: again},
 	}
 	b.took(i, shared.NewID(), result)
@@ -261,5 +241,5 @@ func sparedBySuspension(effects []shared.Effect) bool {
 
 // some says that what a target does to its host is so.
 func (b *bulk) some(is func([]shared.Effect) bool) bool {
-	return slices.ContainsFunc(b.all, func(t targets.Target) bool { return is(t.Params.Checked.Effects()) })
+	return slices.ContainsFunc(b.Targets, func(t targets.Target) bool { return is(t.Params.Checked.Effects()) })
 }

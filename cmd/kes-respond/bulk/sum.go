@@ -1,4 +1,4 @@
-package main
+package bulk
 
 import (
 	"context"
@@ -112,15 +112,15 @@ func (t *tally) text() string {
 // end says how it went, what was not sent and how to go on, and gives the exit
 // code.
 func (b *bulk) end(ctx context.Context) error {
-	said := counted(len(b.all), "target") + ": " + b.sum.text()
+	said := counted(len(b.Targets), "target") + ": " + b.sum.text()
 	if b.sum.answered > 0 {
 		said += fmt.Sprintf("; for %d of them an earlier run answers: those were not sent again", b.sum.answered)
 	}
-	if b.template.DryRun {
+	if b.Template.DryRun {
 		said += ". Nothing was sent: this is a dry run"
 	}
-	fmt.Fprintln(b.s.err, "kes-respond: "+said)
-	if len(b.sum.unsent) > 0 && !b.template.DryRun {
+	fmt.Fprintln(b.Err, "kes-respond: "+said)
+	if len(b.sum.unsent) > 0 && !b.Template.DryRun {
 		b.sayUnsent(ctx)
 	}
 	code := shared.ExitAll(b.sum.codes...)
@@ -137,17 +137,17 @@ func (b *bulk) end(ctx context.Context) error {
 func (b *bulk) sayUnsent(ctx context.Context) {
 	switch cause := context.Cause(b.starting); {
 	case ctx.Err() != nil:
-		fmt.Fprintln(b.s.err, "kes-respond: ended from outside: nothing more was begun, and what was being sent was sent to its end")
+		fmt.Fprintln(b.Err, "kes-respond: ended from outside: nothing more was begun, and what was being sent was sent to its end")
 	case cause != nil:
-		fmt.Fprintf(b.s.err, "kes-respond: stopped, for the others would fare no better: %s\n", printable.Text(cause.Error()))
+		fmt.Fprintf(b.Err, "kes-respond: stopped, for the others would fare no better: %s\n", printable.Text(cause.Error()))
 	}
 	slices.Sort(b.sum.unsent)
-	fmt.Fprintf(b.s.err, "kes-respond: %s not sent:\n", counted(len(b.sum.unsent), "target"))
+	fmt.Fprintf(b.Err, "kes-respond: %s not sent:\n", counted(len(b.sum.unsent), "target"))
 	for _, i := range b.sum.unsent[:min(shared.MaxListed, len(b.sum.unsent))] {
-		fmt.Fprintf(b.s.err, "  line %d: %s\n", b.all[i].Line, printable.Short(printable.Text(b.all[i].Host)))
+		fmt.Fprintf(b.Err, "  line %d: %s\n", b.Targets[i].Line, printable.Short(printable.Text(b.Targets[i].Host)))
 	}
 	if more := len(b.sum.unsent) - shared.MaxListed; more > 0 {
-		fmt.Fprintf(b.s.err, "  and %d more\n", more)
+		fmt.Fprintf(b.Err, "  and %d more\n", more)
 	}
-	fmt.Fprintf(b.s.err, "Run the same again with --batch %s: what was sent is not sent again.\n", printable.ShellWord(b.batch))
+	fmt.Fprintf(b.Err, "Run the same again with --batch %s: what was sent is not sent again.\n", printable.ShellWord(b.batch))
 }

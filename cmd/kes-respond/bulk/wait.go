@@ -1,4 +1,4 @@
-package main
+package bulk
 
 import (
 	"errors"
@@ -47,7 +47,7 @@ func (b *bulk) noRoom(i int, err error) {
 		return // it was ended for another reason
 	}
 	r := journalRefusal(err)
-	r.Task, r.TargetHost = b.flags.task.Name, b.all[i].Host
+	r.Task, r.TargetHost = b.Template.Task, b.Targets[i].Host
 	b.took(i, shared.NewID(), r)
 	b.stop(errors.New(r.Message))
 }

@@ -1,4 +1,4 @@
-package main
+package bulk
 
 import (
 	"fmt"
@@ -20,9 +20,8 @@ const runningShown = 6
 // liveBoard shows a bulk on a terminal: at the bottom how far it is and a line for
 // the first of those that run, above it a line for each that has ended.
 type liveBoard struct {
-	bulk  *bulk
-	live  *display.Live
-	paint bool
+	bulk *bulk
+	live *display.Live
 
 	mu      sync.Mutex
 	running []int // in the order in which they were begun
@@ -34,7 +33,7 @@ type liveBoard struct {
 }
 
 func newLiveBoard(b *bulk) *liveBoard {
-	l := &liveBoard{bulk: b, live: display.NewLive(b.s.out, runningShown, int64(len(b.all))), paint: b.s.colours(), stands: map[int]string{}}
+	l := &liveBoard{bulk: b, live: display.NewLive(b.Out, runningShown, int64(len(b.Targets))), stands: map[int]string{}}
 	l.redraw()
 	return l
 }
@@ -56,7 +55,7 @@ func (l *liveBoard) heard(i int, e shared.Event) {
 		if e.Result.Exit() != shared.ExitOK {
 			l.badly++
 		}
-		l.keep(l.live.Print(targetText(*e.Result, l.paint)))
+		l.keep(l.live.Print(targetText(*e.Result, l.bulk.Paint)))
 		l.running = slices.DeleteFunc(l.running, func(one int) bool { return one == i })
 		delete(l.stands, i)
 		l.live.Fill(int64(l.ended))
@@ -83,7 +82,7 @@ func (l *liveBoard) waits(why string) {
 func (l *liveBoard) redraw() {
 	var rows []string
 	for _, i := range l.running[:min(len(l.running), runningShown)] {
-		rows = append(rows, "  "+printable.Text(l.bulk.all[i].Host+": "+l.stands[i]))
+		rows = append(rows, "  "+printable.Text(l.bulk.Targets[i].Host+": "+l.stands[i]))
 	}
 	back := fmt.Sprintf("%d running", len(l.running))
 	if l.badly > 0 {
@@ -92,7 +91,7 @@ func (l *liveBoard) redraw() {
 	if l.waited.on {
 		back += ", waiting for room at KSC"
 	}
-	l.live.Show(rows, fmt.Sprintf("%d/%d", l.ended, len(l.bulk.all)), back)
+	l.live.Show(rows, fmt.Sprintf("%d/%d", l.ended, len(l.bulk.Targets)), back)
 }
 
 func (l *liveBoard) keep(err error) {
@@ -111,9 +110,9 @@ func (l *liveBoard) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.keep(l.live.Close())
-	width := display.Width(l.bulk.s.out)
+	width := display.Width(l.bulk.Out)
 	for text := range strings.Lines("\n" + l.bulk.sum.table()) {
-		_, err := io.WriteString(l.bulk.s.out, runewidth.Truncate(strings.TrimRight(text, "\n"), width, "…")+"\n")
+		_, err := io.WriteString(l.bulk.Out, runewidth.Truncate(strings.TrimRight(text, "\n"), width, "…")+"\n")
 		l.keep(err)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package bulk
 
 import (
 	"fmt"
@@ -15,7 +15,7 @@ import (
 func TestWaitingIsSaidOnceAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var errs strings.Builder
-		e := &eventBoard{bulk: &bulk{s: surroundings{err: &errs}}}
+		e := &eventBoard{bulk: &bulk{Order: Order{View: View{Err: &errs}}}}
 		said := func() int { return strings.Count(errs.String(), "\n") }
 		began := time.Now()
 		for i := range 3600 {

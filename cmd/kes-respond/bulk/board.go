@@ -1,4 +1,4 @@
-package main
+package bulk
 
 import (
 	"fmt"
@@ -14,22 +14,18 @@ import (
 // newBoard is how a bulk is shown: JSON lines for programs, a line for each target
 // where it ends for files and pipes, and lines that change in place on a terminal.
 func (b *bulk) newBoard() board {
-	f := b.flags.output
-	quiet, verbose := f.quiet.value == "true", f.verbose.value == "true"
-	switch out := newOutput(b.s, f.form.value); {
-	case out.JSON:
-		return &eventBoard{bulk: b, outputs: map[int]*display.Output{}, form: f.form.value, quiet: quiet}
-	case quiet || verbose || !b.s.moves():
-		return &lineBoard{bulk: b, quiet: quiet, verbose: verbose, paint: b.s.colours()}
+	switch {
+	case b.JSON:
+		return &eventBoard{bulk: b, outputs: map[int]*display.Output{}}
+	case b.Quiet || b.Verbose || !b.InPlace:
+		return &lineBoard{bulk: b}
 	}
 	return newLiveBoard(b)
 }
 
 // eventBoard writes the events of all targets, each with its id.
 type eventBoard struct {
-	bulk  *bulk
-	form  string
-	quiet bool
+	bulk *bulk
 
 	mu      sync.Mutex
 	outputs map[int]*display.Output // of those that run: each counts its own events
@@ -44,8 +40,7 @@ func (e *eventBoard) heard(i int, event shared.Event) {
 	defer e.mu.Unlock()
 	out := e.outputs[i]
 	if out == nil {
-		out = newOutput(e.bulk.s, e.form)
-		out.Quiet = e.quiet
+		out = &display.Output{Out: e.bulk.Out, JSON: true, Quiet: e.bulk.Quiet}
 		e.outputs[i] = out
 	}
 	out.Show(event)
@@ -60,7 +55,7 @@ func (e *eventBoard) heard(i int, event shared.Event) {
 func (e *eventBoard) waits(why string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	sayWait(e.bulk.s.err, &e.waited, why)
+	sayWait(e.bulk.Err, &e.waited, why)
 }
 
 func (e *eventBoard) unheard() error {
@@ -81,9 +76,7 @@ func sayWait(w io.Writer, waited *waiting, why string) {
 // lineBoard writes a line for each target when it has ended, and at the end a
 // table.
 type lineBoard struct {
-	bulk           *bulk
-	quiet, verbose bool
-	paint          bool
+	bulk *bulk
 
 	mu     sync.Mutex
 	waited waiting
@@ -96,17 +89,17 @@ func (l *lineBoard) heard(i int, e shared.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch r := e.Result; {
-	case r != nil && (!l.quiet || r.Exit() != shared.ExitOK):
-		l.write(targetText(*r, l.paint))
-	case r == nil && l.verbose:
+	case r != nil && (!l.bulk.Quiet || r.Exit() != shared.ExitOK):
+		l.write(targetText(*r, l.bulk.Paint))
+	case r == nil && l.bulk.Verbose:
 		for text := range strings.Lines((&display.Output{}).Text(e)) {
-			l.write(printable.Text(l.bulk.all[i].Host) + ": " + text)
+			l.write(printable.Text(l.bulk.Targets[i].Host) + ": " + text)
 		}
 	}
 }
 
 func (l *lineBoard) write(text string) {
-	if _, err := io.WriteString(l.bulk.s.out, text); err != nil && l.err == nil {
+	if _, err := io.WriteString(l.bulk.Out, text); err != nil && l.err == nil {
 		l.err = err
 	}
 }
@@ -114,7 +107,7 @@ func (l *lineBoard) write(text string) {
 func (l *lineBoard) waits(why string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	sayWait(l.bulk.s.err, &l.waited, why)
+	sayWait(l.bulk.Err, &l.waited, why)
 }
 
 func (l *lineBoard) unheard() error {
@@ -126,7 +119,7 @@ func (l *lineBoard) unheard() error {
 func (l *lineBoard) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.quiet {
+	if !l.bulk.Quiet {
 		l.write("\n" + l.bulk.sum.table())
 	}
 }

@@ -1,9 +1,7 @@
-package main
+package bulk
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -11,7 +9,6 @@ import (
 	"time"
 
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
-	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/targets"
 	"github.com/kes-respond/kes-respond/plugin/journal"
 	"github.com/kes-respond/kes-respond/shared"
@@ -32,15 +29,15 @@ type key struct {
 
 // named gives the batch its name, and each target its key.
 func (b *bulk) named(ctx context.Context) error {
-	b.batch = b.flags.bulk.batch.value
-	server := b.template.Server
+	b.batch = b.Batch
+	server := b.Template.Server
 	if server == "" {
 		server = b.plugin.DefaultServer()
 	}
-	b.keys = make([]key, len(b.all))
-	for i, t := range b.all {
+	b.keys = make([]key, len(b.Targets))
+	for i, t := range b.Targets {
 		digest, err := b.plugin.Digest(ctx, strings.Join([]string{
-			b.flags.task.Name, server, b.template.HostLookup, strings.ToLower(t.Host), t.Params.Signature,
+			b.Template.Task, server, b.Template.HostLookup, strings.ToLower(t.Host), t.Params.Signature,
 		}, "\x00"))
 		if err != nil {
 			return exit.Ledger(err)
@@ -102,7 +99,7 @@ func (b *bulk) left(k key) bool {
 	if k.earlier == nil || k.earlier.Outcome == "" || k.earlier.Outcome == shared.Unknown {
 		return true
 	}
-	return b.template.Wait == shared.WaitDone && !k.earlier.Finished()
+	return b.Template.Wait == shared.WaitDone && !k.earlier.Finished()
 }
 
 // before says what earlier runs have done: how many targets are left, and when
@@ -129,7 +126,7 @@ func (b *bulk) before() (left int, from, to time.Time) {
 func (b *bulk) toSend() (all []targets.Target) {
 	for i, k := range b.keys {
 		if k.earlier == nil || k.earlier.Outcome == "" && k.earlier.Stage == journal.Claimed {
-			all = append(all, b.all[i])
+			all = append(all, b.Targets[i])
 		}
 	}
 	return all
@@ -145,8 +142,8 @@ const goneOnWith = time.Hour
 // the caller knows.
 func (b *bulk) fresh() error {
 	left, from, to := b.before()
-	sent := len(b.all) - len(b.toSend())
-	if b.flags.bulk.batch.set || sent == 0 || left > 0 && time.Since(to) <= goneOnWith {
+	sent := len(b.Targets) - len(b.toSend())
+	if b.Batch != "" || sent == 0 || left > 0 && time.Since(to) <= goneOnWith {
 		return nil
 	}
 	between := fmt.Sprintf("between %s and %s", from.UTC().Format(time.RFC3339), to.UTC().Format(time.RFC3339))
@@ -154,111 +151,9 @@ func (b *bulk) fresh() error {
 	if left == 0 {
 		return exit.With(shared.ExitRefused, fmt.Errorf("the same was asked for all %d targets %s; nothing was sent.\n"+
 			"  To send it once more, give this batch a name of its own: --batch NAME, such as --batch %s\n"+
-			"  To hear what became of the earlier one: --batch %s", len(b.all), between, name, b.batch))
+			"  To hear what became of the earlier one: --batch %s", len(b.Targets), between, name, b.batch))
 	}
 	return exit.With(shared.ExitRefused, fmt.Errorf("%d of the %d targets were sent %s, which is long ago; nothing was sent now.\n"+
 		"  To go on with that, and not to send those again: --batch %s\n"+
-		"  To send all of it once more, give this batch a name of its own: --batch NAME, such as --batch %s", sent, len(b.all), between, b.batch, name))
-}
-
-// firstNamed is how many hosts a person is shown before the rest is a number.
-const firstNamed = 5
-
-// confirm asks before hosts are changed.
-func (b *bulk) confirm(ctx context.Context) error {
-	all := b.toSend()
-	if !b.asks() || b.flags.bulk.yes.value == "true" || len(all) == 0 {
-		return nil
-	}
-	sure, err := newQuestions(b.s).yes(ctx, b.question(all))
-	if err != nil {
-		return err
-	}
-	if !sure {
-		return exit.With(shared.ExitCancelled, errors.New("not confirmed: nothing was sent"))
-	}
-	return nil
-}
-
-// question shows what would be sent now, and nothing that was sent before.
-func (b *bulk) question(all []targets.Target) string {
-	var q strings.Builder
-	names := hostsOf(all)
-	fmt.Fprintf(&q, "%s (%s) on %s", b.flags.task.Name, strings.Join(words(effectsOf(all)...), ", "), hosts(len(names)))
-	if len(all) > len(names) {
-		fmt.Fprintf(&q, ", %s,", counted(len(all), "target"))
-	}
-	if params := shownParams(all); params != "" {
-		fmt.Fprintf(&q, " with %s", params)
-	}
-	fmt.Fprintf(&q, ":\n  %s\n", firstOf(names))
-	if before := len(b.all) - len(all); before > 0 {
-		fmt.Fprintf(&q, "  %s sent before in batch %s and not sent again\n", counted(before, "other target"), printable.Text(b.batch))
-	}
-	if most := b.most(); most > 0 && len(all) > most {
-		fmt.Fprintf(&q, "  KSC keeps 100 console tasks: %d at a time, the others wait for those to finish\n", most)
-		if b.template.Wait != shared.WaitDone {
-			q.WriteString("  whether they have is seen only with --wait done; else each counts for half an hour\n")
-		}
-	}
-	q.WriteString("Send it?")
-	return q.String()
-}
-
-func hosts(n int) string { return counted(n, "host") }
-
-func counted(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return strconv.Itoa(n) + " " + what + "s"
-}
-
-// hostsOf are the hosts of targets, each once, as they stand in the file.
-func hostsOf(all []targets.Target) (names []string) {
-	seen := map[string]bool{}
-	for _, t := range all {
-		if host := strings.ToLower(t.Host); !seen[host] {
-			seen[host] = true
-			names = append(names, t.Host)
-		}
-	}
-	return names
-}
-
-func firstOf(names []string) string {
-	var first []string
-	for _, name := range names[:min(firstNamed, len(names))] {
-		first = append(first, printable.Short(printable.Text(name)))
-	}
-	text := strings.Join(first, ", ")
-	if more := len(names) - len(first); more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
-	}
-	return text
-}
-
-// shownParams are the parameters where they are the same for all, and fit.
-func shownParams(all []targets.Target) string {
-	p := all[0].Params
-	for _, t := range all {
-		if t.Params != p {
-			return "parameters of each line's own"
-		}
-	}
-	switch {
-	case p.Checked.Sensitive():
-		return "parameters that are not shown"
-	case len(p.Sent) > 200:
-		return ""
-	}
-	return printable.Text(string(p.Sent))
-}
-
-func jsonLine(members map[string]any) ([]byte, error) {
-	line, err := json.Marshal(members)
-	if err != nil {
-		return nil, exit.Usage("%w", err)
-	}
-	return line, nil
+		"  To send all of it once more, give this batch a name of its own: --batch NAME, such as --batch %s", sent, len(b.Targets), between, b.batch, name))
 }
