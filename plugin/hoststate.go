@@ -96,6 +96,7 @@ func (h *hostWatch) status(ctx context.Context, l *round, one *wait, t *shared.C
 
 // stands tells how a console task stands.
 func (one *wait) stands(st ksc.TaskStatus) {
+	one.stood = true
 	one.tell(func(s *sight) {
 		t := *s.task
 		t.State, t.Description = st.State.String(), st.Description

@@ -1,12 +1,10 @@
 package plugin
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/kes-respond/kes-respond/plugin/ksc"
@@ -45,27 +43,11 @@ type round struct {
 	moved bool // there is more to be seen soon on the host that is looked at
 }
 
-// begin takes down the hosts that are due. Those that have been due for longest come
-// first, so that where calls are short each has its turn.
-func (w *watcher) begin(run *looking) *round {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	l := &round{w: w, run: run, left: 2}
-	now := time.Now()
-	for _, h := range w.hosts {
-		if h.due.After(now) {
-			continue
-		}
-		l.hosts = append(l.hosts, h)
-		l.left += 1 + 3*h.known(h.waits)
-	}
-	slices.SortFunc(l.hosts, func(a, b *hostWatch) int { return cmp.Or(a.due.Compare(b.due), strings.Compare(a.id, b.id)) })
-	return l
-}
-
+// all looks at the hosts one after the other, until one is due that comes before
+// those that are left.
 func (l *round) all(ctx context.Context) {
-	for _, h := range l.hosts {
-		if ctx.Err() != nil {
+	for i, h := range l.hosts {
+		if ctx.Err() != nil || i > 0 && l.w.endings() {
 			return
 		}
 		l.moved = false

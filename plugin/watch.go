@@ -68,6 +68,7 @@ type wait struct {
 
 	// Used by the watcher alone.
 	since   time.Time // its console task is known
+	stood   bool      // and KSC has said how it stands
 	settled bool      // and the ledger has it
 	told    map[step]bool
 	gone    int    // looks in a row in which KSC did not know the console task
@@ -160,58 +161,6 @@ func (w *watcher) look(ctx context.Context, run *looking) {
 		case <-time.After(time.Until(w.due())):
 			w.begin(run).all(ctx)
 		}
-	}
-}
-
-// due is when the next look at a host is.
-func (w *watcher) due() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	first := time.Now().Add(longestLook)
-	for _, h := range w.hosts {
-		if h.due.Before(first) {
-			first = h.due
-		}
-	}
-	return first
-}
-
-// putOff says when a host is looked at again: soon where there is more to be seen,
-// else after a longer pause than the last one. A console task whose end is known and
-// that is still to be made sure of is looked at when it can be.
-func (w *watcher) putOff(h *hostWatch, moved bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	h.every = min(h.every*3/2, longestLook)
-	if moved {
-		h.every = nextLook
-	}
-	h.dueBy(time.Now().Add(h.every))
-	if moved {
-		return
-	}
-	for _, one := range h.waits {
-		if s := one.now(); s.state.Final() && !one.settled {
-			if _, next := one.doubtable(); !next.IsZero() {
-				h.dueBy(next)
-			}
-		}
-	}
-}
-
-// turn begins a look at a host: it gives who waits there now. When the next one is
-// due is said by putOff, and by whoever comes before that.
-func (w *watcher) turn(h *hostWatch) []*wait {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	h.due = time.Time{}
-	return slices.Clone(h.waits)
-}
-
-// dueBy has the next look at a host come no later than that.
-func (h *hostWatch) dueBy(at time.Time) {
-	if h.due.IsZero() || at.Before(h.due) {
-		h.due = at
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -23,7 +24,7 @@ import (
 
 // bulkFlags are the flags of a task for many hosts.
 type bulkFlags struct {
-	targets, batch, concurrency, outstanding, yes *once
+	targets, batch, concurrency, outstanding, grace, yes *once
 }
 
 // The bounds of what a bulk does side by side, and what it does without a word.
@@ -38,6 +39,7 @@ func (f *bulkFlags) add(flags *pflag.FlagSet) {
 	f.batch = stringFlag(flags, "batch", "with --targets: name of this batch. Run again under it, it sends what it has not sent (default: made of task, parameters and hosts)")
 	f.concurrency = numberFlag(flags, "concurrency", 1, mostAtOnce, fmt.Sprintf("with --targets: requests that run side by side, 1 to %d (default %d; %d to wait for done)", mostAtOnce, submitAtOnce, doneAtOnce))
 	f.outstanding = numberFlag(flags, "outstanding", 0, guard.QuotaPlaces, fmt.Sprintf("with --targets: wait while so many requests to the server are not known to have finished, 1 to %d (default %d); 0 waits for none, and KSC drops tasks", guard.QuotaPlaces, guard.QuotaWarning))
+	f.grace = spanFlag(flags, "grace", guard.QuotaSpan, fmt.Sprintf("with --targets and --wait done: time that a console task has, after it was last seen to move, before newer ones may have KSC drop it, 0s to %v (default %v; longer with followCalls below 600)", guard.QuotaSpan, bulk.Grace(6000)))
 	f.yes = boolFlag(flags, "yes", "true: with --targets, do not ask before hosts are changed")
 }
 
@@ -53,12 +55,24 @@ func numberFlag(flags *pflag.FlagSet, name string, least, most int, help string)
 	return o
 }
 
+// spanFlag is a flag that takes a time from nothing to a bound.
+func spanFlag(flags *pflag.FlagSet, name string, most time.Duration, help string) *once {
+	o := &once{kind: "duration", check: func(text string) error {
+		if d, err := time.ParseDuration(text); err != nil || d < 0 || d > most {
+			return fmt.Errorf("%q is no time such as 90s or 2m, from 0s to %v", text, most)
+		}
+		return nil
+	}}
+	flags.Var(o, name, help)
+	return o
+}
+
 // alone refuses for one host what is for many.
 func (f bulkFlags) alone() error {
 	for _, o := range []struct {
 		name string
 		flag *once
-	}{{"batch", f.batch}, {"concurrency", f.concurrency}, {"outstanding", f.outstanding}, {"yes", f.yes}} {
+	}{{"batch", f.batch}, {"concurrency", f.concurrency}, {"outstanding", f.outstanding}, {"grace", f.grace}, {"yes", f.yes}} {
 		if o.flag.set {
 			return exit.Usage("--%s needs --targets", o.name)
 		}
@@ -75,6 +89,8 @@ func (f *taskFlags) fits() error {
 		return exit.Usage("%s: --targets names no file", f.task.Name)
 	case f.texts["idempotencyKey"].set:
 		return exit.Usage("%s: one --idempotencyKey cannot stand for many requests; --batch names them all", f.task.Name)
+	case b.grace.set && f.texts["wait"].value != shared.WaitDone:
+		return exit.Usage("%s: --grace needs --wait done: else nobody learns that a host has come to its end", f.task.Name)
 	case b.batch.set && (b.batch.value == "" || len(b.batch.value) > longestBatch || printable.Text(b.batch.value) != b.batch.value):
 		return exit.Usage("%s: --batch must have 1 to %d bytes, and no control characters", f.task.Name, longestBatch)
 	}
@@ -154,7 +170,12 @@ func (f *taskFlags) runBulk(ctx context.Context, s surroundings) error {
 	if err := o.Answerable(); err != nil {
 		return err
 	}
-	return withPlugin(ctx, s, f.common, func(p *plugin.Plugin, _ settings) error { return bulk.Run(ctx, p, o) })
+	return withPlugin(ctx, s, f.common, func(p *plugin.Plugin, set settings) error {
+		if o.Grace = bulk.Grace(set.plugin.FollowCalls); f.bulk.grace.set {
+			o.Grace, _ = time.ParseDuration(f.bulk.grace.value) // checked
+		}
+		return bulk.Run(ctx, p, o)
+	})
 }
 
 // order is how the flags have the template sent.

@@ -7,10 +7,12 @@ package bulk
 import (
 	"context"
 	"io"
+	"time"
 
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/targets"
 	"github.com/kes-respond/kes-respond/plugin"
+	"github.com/kes-respond/kes-respond/plugin/guard"
 	"github.com/kes-respond/kes-respond/shared"
 )
 
@@ -18,16 +20,30 @@ import (
 type Order struct {
 	Template    shared.Request // of all targets, save for what differs
 	Targets     []targets.Target
-	Batch       string // name of the batch; "" has one made of task, parameters and hosts
-	AtOnce      int    // requests that run side by side
-	Outstanding int    // wait while so many requests to the server are not known to have finished; 0 waits for none
-	Agreed      bool   // hosts are changed without a question
+	Batch       string        // name of the batch; "" has one made of task, parameters and hosts
+	AtOnce      int           // requests that run side by side
+	Outstanding int           // wait while so many requests to the server are not known to have finished; 0 waits for none
+	Grace       time.Duration // that the console task of a target waited for has, after it was last seen to move, before newer ones may have KSC drop it; 0: none
+	Agreed      bool          // hosts are changed without a question
 
 	// Ask puts a question to a person, and says whether the answer is yes; nil where
 	// nobody is there to be asked.
 	Ask func(ctx context.Context, question string) (bool, error)
 
 	View
+}
+
+// The grace of a console task: the least, and the calls that it takes to see an end.
+const (
+	leastGrace = 2 * time.Minute
+	callsAnEnd = 15
+)
+
+// Grace is what an Order's Grace should be where so many calls a minute are made to
+// follow requests: two minutes, or what it takes to look at all that are outstanding,
+// for what nobody has looked at was not seen to move.
+func Grace(followCalls int) time.Duration {
+	return min(guard.QuotaSpan, max(leastGrace, time.Minute*guard.QuotaWarning*callsAnEnd/time.Duration(max(followCalls, 1))))
 }
 
 // View is how what happens is shown.

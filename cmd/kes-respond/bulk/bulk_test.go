@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -25,15 +28,21 @@ import (
 // pluginOf is a Plugin of its own, with a ledger, and the KSC that it speaks to.
 func pluginOf(t *testing.T) (*plugin.Plugin, *ksctest.Server) {
 	t.Helper()
-	server, err := ksctest.New(ksctest.Options{User: "edr-operator", Password: "demo-only"})
+	return pluginAt(t, t.TempDir()+"/ledger", 6000, ksctest.Options{})
+}
+
+// pluginAt is the same, with a KSC as the test wants it.
+func pluginAt(t *testing.T, dir string, followCalls int, emulated ksctest.Options) (*plugin.Plugin, *ksctest.Server) {
+	t.Helper()
+	emulated.User, emulated.Password = "edr-operator", "demo-only"
+	server, err := ksctest.New(emulated)
 	require.NoError(t, err)
 	t.Cleanup(server.Close)
 	trust, err := ksc.ParseTrust(server.CertificatePEM())
 	require.NoError(t, err)
 	config := ksc.Config{Addr: "ksc.example:13299", User: "edr-operator", Password: "demo-only", Trust: trust, Dial: server.Dial}
-	dir := t.TempDir() + "/ledger"
 	p, err := plugin.New(t.Context(), plugin.Config{
-		Version: "test", Servers: map[string]ksc.Config{"main": config},
+		Version: "test", Servers: map[string]ksc.Config{"main": config}, FollowCalls: followCalls,
 		Ledger: func(ctx context.Context) (*journal.Journal, error) {
 			return journal.Open(ctx, dir, journal.Options{User: "tester", PID: 1})
 		},
@@ -142,4 +151,58 @@ func TestADryRunSendsNothing(t *testing.T) {
 	assert.Equal(t, 2, strings.Count(out.String(), `"outcome":"planned"`))
 	assert.Contains(t, errs.String(), "Nothing was sent: this is a dry run")
 	assert.Empty(t, server.Incidents())
+}
+
+// TestAHostThatSleepsIsNotForgotten: it comes back within its grace, and its console
+// task is still there; without one newer tasks have cost it that by then.
+func TestAHostThatSleepsIsNotForgotten(t *testing.T) {
+	const many = 220 // enough of them come after the one that sleeps, whichever of those that begin at once is first
+	var hosts []string
+	for i := range many {
+		hosts = append(hosts, "id-"+strconv.Itoa(i))
+	}
+	for grace, want := range map[time.Duration]string{2 * time.Minute: "220 targets: 220 succeeded", 0: "220 targets: 219 succeeded, 1 unknown"} {
+		dir := t.TempDir()
+		synctest.Test(t, func(t *testing.T) {
+			p, server := pluginAt(t, dir+"/ledger", 6000, ksctest.Options{
+				Scenario: []byte(`[{"after":"0s","do":"host-away","host":"id-2"},{"after":"40s","do":"host-back","host":"id-2"}]`),
+				Tasks:    ksctest.TaskOptions{Delay: 200 * time.Millisecond},
+			})
+			o, _, errs := isolations(t, hosts...)
+			o.Template.Wait = shared.WaitDone
+			o.Agreed, o.AtOnce, o.Grace = true, 100, grace
+			err := bulk.Run(t.Context(), p, o)
+			assert.Contains(t, errs.String(), want, "grace %v", grace)
+			assert.Equal(t, grace > 0, err == nil, "%v", err)
+			assert.Len(t, server.Incidents(), many)
+		})
+	}
+}
+
+// TestFewCallsLoseNoEnd: with the least budget that is recommended the console tasks
+// are looked at late, some of them ten minutes after they have ended, and KSC still
+// has each of them then.
+func TestFewCallsLoseNoEnd(t *testing.T) {
+	var hosts []string
+	for i := range 200 {
+		hosts = append(hosts, "id-"+strconv.Itoa(i))
+	}
+	for _, takes := range []time.Duration{200 * time.Millisecond, 3 * time.Minute} {
+		dir := t.TempDir()
+		synctest.Test(t, func(t *testing.T) {
+			p, server := pluginAt(t, dir+"/ledger", plugin.DefaultFollowCalls, ksctest.Options{Tasks: ksctest.TaskOptions{Delay: takes}})
+			o, _, errs := isolations(t, hosts...)
+			o.Template.Wait = shared.WaitDone
+			o.Agreed, o.AtOnce, o.Grace = true, 100, bulk.Grace(plugin.DefaultFollowCalls)
+			assert.NoError(t, bulk.Run(t.Context(), p, o))
+			assert.Contains(t, errs.String(), "200 targets: 200 succeeded", "hosts take %v", takes)
+			assert.Len(t, server.Incidents(), 200)
+		})
+	}
+}
+
+func TestGraceIsLongerWhereCallsAreFew(t *testing.T) {
+	for calls, want := range map[int]time.Duration{0: 30 * time.Minute, 1: 30 * time.Minute, 120: 10 * time.Minute, 600: 2 * time.Minute, 6000: 2 * time.Minute} {
+		assert.Equal(t, want, bulk.Grace(calls), "%d calls a minute", calls)
+	}
 }

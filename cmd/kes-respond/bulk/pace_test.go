@@ -37,7 +37,7 @@ func TestPaceNeverLetsThroughMoreThanThereIsRoomFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ledger := &countedLedger{}
 		var said []string
-		p := newPace(ledger, "default", 7, func(why string) { said = append(said, why) })
+		p := newPace(ledger, "default", 7, 0, func(why string) { said = append(said, why) })
 		var mu sync.Mutex
 		running, most := 0, 0
 		count := func(n int) {
@@ -49,16 +49,18 @@ func TestPaceNeverLetsThroughMoreThanThereIsRoomFor(t *testing.T) {
 		var all sync.WaitGroup
 		for range 100 {
 			all.Go(func() {
-				if !assert.NoError(t, p.admit(t.Context())) {
+				at, err := p.admit(t.Context())
+				if !assert.NoError(t, err) {
 					return
 				}
 				count(1)
 				time.Sleep(20 * time.Millisecond) // fake time: on its way to the ledger
 				ledger.add(1)
-				p.counted()
+				at.counted()
 				time.Sleep(3 * time.Second) // on the host
 				count(-1)
 				ledger.add(-1)
+				at.ended()
 			})
 		}
 		all.Wait()
@@ -70,12 +72,15 @@ func TestPaceNeverLetsThroughMoreThanThereIsRoomFor(t *testing.T) {
 
 func TestPaceEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPace(&countedLedger{many: 3}, "default", 3, func(string) {})
+		p := newPace(&countedLedger{many: 3}, "default", 3, 0, func(string) {})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		errs := make(chan error)
 		for range 2 { // one holds the turn, one waits for it
-			go func() { errs <- p.admit(ctx) }()
+			go func() {
+				_, err := p.admit(ctx)
+				errs <- err
+			}()
 		}
 		require.ErrorIs(t, <-errs, context.DeadlineExceeded)
 		require.ErrorIs(t, <-errs, context.DeadlineExceeded)
@@ -84,9 +89,12 @@ func TestPaceEndsWithItsContext(t *testing.T) {
 
 func TestPaceEndsWhereTheLedgerCannotBeAsked(t *testing.T) {
 	broken := errors.New("broken")
-	p := newPace(&countedLedger{err: broken}, "default", 3, func(string) {})
-	require.ErrorIs(t, p.admit(t.Context()), broken)
-	unbounded := newPace(&countedLedger{err: broken}, "default", 0, func(string) {})
-	require.NoError(t, unbounded.admit(t.Context()), "it is not asked")
-	unbounded.counted()
+	p := newPace(&countedLedger{err: broken}, "default", 3, 0, func(string) {})
+	_, err := p.admit(t.Context())
+	require.ErrorIs(t, err, broken)
+	unbounded := newPace(&countedLedger{err: broken}, "default", 0, time.Minute, func(string) {})
+	at, err := unbounded.admit(t.Context())
+	require.NoError(t, err, "it is not asked")
+	at.counted()
+	at.ended()
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -59,7 +60,7 @@ func (b *bulk) carryOut(ctx context.Context) error {
 	b.starting, b.stop = context.WithCancelCause(ctx)
 	defer b.stop(nil)
 	b.board = b.newBoard()
-	b.pace = newPace(b.plugin, b.server(), b.most(), b.board.waits)
+	b.pace = newPace(b.plugin, b.server(), b.most(), b.grace(), b.board.waits)
 	b.send(ctx)
 	b.board.close()
 	return b.end(ctx)
@@ -78,6 +79,15 @@ func (b *bulk) most() int {
 		return 0
 	}
 	return b.Outstanding
+}
+
+// grace is for what is waited for: of the rest nobody would learn that it has ended,
+// and as many as may be outstanding keep their places for as long as they count.
+func (b *bulk) grace() time.Duration {
+	if b.Template.Wait != shared.WaitDone {
+		return 0
+	}
+	return b.Grace
 }
 
 // send begins the targets in the order of the file. What is to be done on one
@@ -121,36 +131,33 @@ func (b *bulk) perHost() [][]int {
 	return groups
 }
 
+// place is that of a target, once there is room. One that an earlier run answers for
+// has it already.
+func (b *bulk) place(i int) (*place, error) {
+	if b.keys != nil && b.keys[i].earlier != nil {
+		return b.pace.enlist(b.keys[i].earlier.At), nil
+	}
+	return b.pace.admit(b.starting)
+}
+
 // one carries out one target, when there is room for it.
 func (b *bulk) one(ctx context.Context, i int) {
-	answered := b.keys != nil && b.keys[i].earlier != nil // takes no place of its own
-	if !answered {
-		if err := b.pace.admit(b.starting); err != nil {
-			b.noRoom(i, err)
-			return
-		}
+	at, err := b.place(i)
+	if err != nil {
+		b.noRoom(i, err)
+		return
 	}
+	defer at.ended()
 	if b.starting.Err() != nil {
-		if !answered {
-			b.pace.counted()
-		}
 		return
 	}
 	r := b.request(i)
 	b.board.began(i, r.ID)
-	counted := sync.OnceFunc(func() {
-		if !answered {
-			b.pace.counted()
-		}
-	})
 	result := b.respond(ctx, r, func(e shared.Event) {
-		if e.Accepted != nil {
-			counted() // the ledger counts it from here on
-		}
+		at.heard(e)
 		e.ID = r.ID
 		b.board.heard(i, e)
 	})
-	counted()
 	result.TargetHost = b.Targets[i].Host
 	b.took(i, r.ID, result)
 	if why := b.hopeless(result); why != nil {
