@@ -32,6 +32,7 @@ type Connections struct {
 	Proxy     func(*url.URL) (*url.URL, error)
 	Dial      func(ctx context.Context, network, addr string) (net.Conn, error) // nil: the network
 	UserAgent string
+	Heard     func(ksc.Call) // told of each call as it ends; nil: nobody is
 }
 
 // connection is a request's own, by the help page's names.

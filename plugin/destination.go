@@ -54,7 +54,7 @@ func (p *Plugin) destination(r shared.Request, name string) (d destination, foun
 	}
 	config := ksc.Config{
 		Addr: c.address(), User: c.user, Password: c.password, Domain: c.domain, InternalUser: c.internal, VServer: c.vServer, Trust: trust,
-		Proxy: p.config.Connections.Proxy, Dial: p.config.Connections.Dial, UserAgent: p.config.Connections.UserAgent,
+		Proxy: p.config.Connections.Proxy, Dial: p.config.Connections.Dial, UserAgent: p.config.Connections.UserAgent, Heard: p.config.Connections.Heard,
 	}
 	if config.Valid() != nil {
 		refuse(shared.Pointer("connection", "kscHost"), "is no host name or address")

@@ -22,6 +22,7 @@ judged before a password leaves.`,
 		Example: "  kes-respond check",
 	}
 	f.add(c.Flags())
+	f.addVerbose(c.Flags())
 	form := choiceFlag(c.Flags(), "output", "form", "json or text (default: text on a terminal)", "json", "text")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		return withPlugin(c.Context(), s, f, func(p *plugin.Plugin, _ settings) error {

@@ -85,6 +85,7 @@ func taskCommand(s surroundings, t *task.Task) *cobra.Command {
 	f.bulk.add(flags)
 	f.common.add(flags)
 	f.output.add(flags)
+	f.common.verbose = f.output.verbose
 	return c
 }
 

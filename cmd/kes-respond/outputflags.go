@@ -12,7 +12,7 @@ type outputFlags struct{ form, quiet, verbose *once }
 
 func (f *outputFlags) add(flags *pflag.FlagSet) {
 	f.quiet = boolFlag(flags, "quiet", "true: only how it ended")
-	f.verbose = boolFlag(flags, "verbose", "true: each step as a line of its own, also on a terminal")
+	f.verbose = boolFlag(flags, "verbose", "true: each step as a line of its own, also on a terminal, and each call to KSC on standard error")
 	f.form = choiceFlag(flags, "output", "form", "json or text (default: text on a terminal)", "json", "text")
 }
 

@@ -30,6 +30,7 @@ to look at; 1 some were left, of servers that are not configured here.`,
 		Example: "  kes-respond recover",
 	}
 	f.add(c.Flags())
+	f.addVerbose(c.Flags())
 	form := choiceFlag(c.Flags(), "output", "form", "json or text (default: text on a terminal)", "json", "text")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		return withPlugin(c.Context(), s, f, func(p *plugin.Plugin, _ settings) error {

@@ -32,8 +32,10 @@ func (settings) Format(f fmt.State, _ rune) { fmt.Fprint(f, "settings") }
 // settingsFlags are the flags that every command with a connection has.
 type settingsFlags struct {
 	config, server *once
-	anew           bool // a login is tried although it was just refused
-	all            bool // requests may choose among the servers: all have to be usable, not only the default one
+	verbose        *once // nil: not for this command
+	logs           bool  // it keeps a log on standard error
+	anew           bool  // a login is tried although it was just refused
+	all            bool  // requests may choose among the servers: all have to be usable, not only the default one
 }
 
 const configHelp = "configuration file (default: KES_RESPOND_CONFIG, beside the program, /etc/kes-respond/config.yaml)"
@@ -70,6 +72,7 @@ func (f settingsFlags) settings(s surroundings) (settings, error) {
 		Policy: policies.Now, Ledger: file.Ledger.ledger(s).open, Unmarked: file.Mark != nil && !*file.Mark, ResendAfterSearch: file.Resend, CheckAnew: f.anew,
 		Connections: file.connections(s), FollowCalls: plugin.DefaultFollowCalls,
 	}}
+	set.plugin.Connections.Heard = f.heard(s, "")
 	if file.FollowCalls != nil {
 		set.plugin.FollowCalls = *file.FollowCalls
 	}
@@ -82,6 +85,7 @@ func (f settingsFlags) settings(s surroundings) (settings, error) {
 		if err != nil {
 			wrong = append(wrong, fmt.Errorf("server %s: %w", name, err))
 		}
+		c.Heard = f.heard(s, name)
 		set.plugin.Servers[name] = c
 	}
 	if len(wrong) > 0 {

@@ -234,7 +234,9 @@ func TestOneRequestAtATerminal(t *testing.T) {
 
 	shown = ask(t, "--verbose", "true")
 	assert.NotRegexp(t, moving, shown)
-	assert.Contains(t, shown, "accepted: host id-1\r\nincident: 2 on server default\r\n")
+	assert.Contains(t, shown, "\r\naccepted: host id-1\r\n")
+	assert.Contains(t, shown, "\r\nincident: 2 on server default\r\n")
+	assert.Regexp(t, `(?m)^kes-respond: KSC default: HostGroup\.AddIncident, \d{3} ms: answered\r$`, shown)
 
 	shown = colour.ReplaceAllString(ask(t, "--quiet", "true"), "")
 	assert.Equal(t, "submitted: KSC has stored the request; that a host has acted on it is not known yet\r\n", shown)

@@ -56,6 +56,7 @@ Exit codes: as those of serve's requests together; 65 nothing can be taken back.
 	f.actor = stringFlag(flags, "actor", "who asks, for the ledger")
 	f.reason = stringFlag(flags, "reason", "why, for the ledger")
 	f.settings.add(flags)
+	f.settings.addVerbose(flags)
 	f.form = choiceFlag(flags, "output", "form", "json or text (default: text on a terminal)", "json", "text")
 	return c
 }

@@ -20,7 +20,7 @@ import (
 )
 
 func serveCommand(s surroundings) *cobra.Command {
-	f := settingsFlags{all: true}
+	f := settingsFlags{all: true, logs: true}
 	c := &cobra.Command{
 		Use: "serve", Short: "answer JSON lines until the end of input", Args: noWords,
 		Long: `serve reads requests as JSON lines from standard input and answers with JSON lines
@@ -44,6 +44,7 @@ finished first. The first line out is "hello".`,
 		},
 	}
 	f.add(c.Flags())
+	f.addVerbose(c.Flags())
 	return c
 }
 
@@ -79,6 +80,7 @@ id, as the ledger on this machine has it. It sends nothing to a host.`,
 		return nil
 	}
 	shown.add(c.Flags())
+	f.verbose = shown.verbose
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if err := shown.fits(); err != nil {
 			return err

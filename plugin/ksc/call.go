@@ -82,10 +82,10 @@ type exchange struct {
 	sent   delivery
 }
 
-// post makes one HTTP call. Its errors are *Error, with Delivery as exact as
+// carry is post, heard by nobody. Its errors are *Error, with Delivery as exact as
 // can be known: a request of which the connection was never got, or whose
 // writing failed, has not arrived whole.
-func (c *Client) post(ctx context.Context, a ask, headers ...header) error {
+func (c *Client) carry(ctx context.Context, a ask, headers ...header) error {
 	x := &exchange{client: c, method: a.method, ask: a, hidden: c.hidden()}
 	body, err := asciiJSON(a.args)
 	if err != nil {

@@ -50,7 +50,8 @@ type Config struct {
 	MaxConns     int                                                               // 0: 8
 	CallTimeout  time.Duration                                                     // of one HTTP call; 0: 30s
 	UserAgent    string
-	Gate         Gate // asked before each login; nil: none
+	Gate         Gate       // asked before each login; nil: none
+	Heard        func(Call) // told of each call as it ends, by the goroutine that made it; nil: nobody is
 }
 
 // String names the server and the user, never the password.
