@@ -92,3 +92,46 @@ func TestInitKilledAtEachStep(t *testing.T) {
 		}
 	}
 }
+
+// TestInitKilledTheFirstTime: what is there of the files is named by the next init,
+// with what to do, and that does it. Nobody is sent anywhere by half a configuration.
+func TestInitKilledTheFirstTime(t *testing.T) {
+	program := build(t, "kes-respond", t.TempDir())
+	at := startEmulator(t, t.TempDir(), "", "")
+	for passes := 0; ; passes++ {
+		path := filepath.Join(t.TempDir(), "config.yaml")
+		told := func(binary string, args ...string) (int, string) {
+			t.Helper()
+			cmd := exec.Command(binary, append(args, "--config", path)...)
+			cmd.Env = newcomer(at)
+			if args[0] == "init" {
+				cmd.Env = at.environment()
+			}
+			if binary != program {
+				cmd.Args[0] = "kes-respond-dying"
+				cmd.Env = append(cmd.Env, fmt.Sprintf("%s=init %d", dieAt, passes), "GORACE=atexit_sleep_ms=0")
+			}
+			out, _ := cmd.CombinedOutput() // how it ended is looked at by who asked
+			return cmd.ProcessState.ExitCode(), string(out)
+		}
+		killed, said := told(os.Args[0], "init")
+		if killed == 0 {
+			require.Greater(t, passes, 4, "it is killed at steps")
+			break
+		}
+		require.Equal(t, -1, killed, said)
+		whole, said := told(program, "check")
+		if whole != 0 {
+			assert.Contains(t, said, path, "step %d", passes)
+		}
+		code, said := told(program, "init")
+		if code != 0 {
+			assert.Equal(t, 64, code, said)
+			assert.Contains(t, said, "is there already; --force true replaces it")
+			code, said = told(program, "init", "--force", "true")
+		}
+		require.Equal(t, 0, code, said)
+		code, said = told(program, "check")
+		require.Equal(t, 0, code, said)
+	}
+}

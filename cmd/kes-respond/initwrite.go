@@ -166,36 +166,58 @@ const (
 	whole = ".part" // of a file that is not there before it is whole
 )
 
-// file writes a file of its own, or with force in the place of one: then it is never
-// seen half written, or with another mode, and lasts before what comes next.
+// file writes a file of its own, or with force in the place of one: it is never seen
+// half written, or with another mode, and lasts before what comes next.
 func (i *foundation) file(path string, data []byte, mode fs.FileMode) error {
 	passed := i.s.step
 	if passed == nil {
 		passed = func(string) {}
 	}
-	written := path
-	if i.flags.force.value == "true" {
-		written += whole
-		if err := os.Remove(written); err != nil && !errors.Is(err, fs.ErrNotExist) { // of who was killed
-			return err
-		}
+	part := path + whole
+	if err := os.Remove(part); err != nil && !errors.Is(err, fs.ErrNotExist) { // of who was killed
+		return err
 	}
 	passed("init")
-	f, err := os.OpenFile(written, os.O_WRONLY|os.O_CREATE|os.O_EXCL, passwordMode)
+	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, passwordMode)
 	if err != nil {
 		return err
 	}
+	passed("init")
 	_, err = f.Write(data)
 	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
 	passed("init")
-	if err == nil && written != path {
-		err = atomic.ReplaceFile(written, path)
+	if err == nil {
+		err = i.put(part, path)
 	}
 	if err != nil {
-		return errors.Join(err, os.Remove(written))
+		_ = os.Remove(part) // it may have been put
+		return err
 	}
 	passed("init")
 	return syncFolder(filepath.Dir(path))
+}
+
+// put gives a whole file its name. Without force it takes the place of none, also
+// where one came since that was looked at.
+func (i *foundation) put(part, path string) error {
+	if i.flags.force.value == "true" {
+		return atomic.ReplaceFile(part, path)
+	}
+	err := os.Link(part, path)
+	if err == nil {
+		return os.Remove(part)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, passwordMode) // a file system without links
+	if err != nil {
+		return err
+	}
+	if err = errors.Join(f.Close(), atomic.ReplaceFile(part, path)); err != nil {
+		_ = os.Remove(path)
+	}
+	return err
 }
 
 // syncFolder makes a name in a folder last. Windows has no such thing.
