@@ -20,7 +20,7 @@ const lockPause = time.Millisecond
 func (j *Journal) take(ctx context.Context) (free func(), err error) {
 	free = func() { _ = j.lock.Close() }
 	ok, err := j.lock.TryLockContext(ctx, lockPause)
-	if j.away = j.look(); j.away != nil && ctx.Err() == nil {
+	if j.away = j.look(); j.away != nil || isMissing(err) { // it may have come back since
 		if folder := j.folder(); folder != nil {
 			free() // of another ledger, which its own processes want
 			own := flock.New(filepath.Join(pathOf(folder), lockFile), flock.SetFlag(os.O_RDWR))
@@ -28,7 +28,7 @@ func (j *Journal) take(ctx context.Context) (free func(), err error) {
 			if ok, err = own.TryLockContext(ctx, lockPause); !ok || err != nil {
 				free()
 			}
-		} else if err != nil {
+		} else if err != nil && j.away != nil {
 			err = j.away
 		}
 	}
@@ -53,7 +53,7 @@ func (j *Journal) folder() *os.File {
 		return nil
 	}
 	info, err := os.Stat(pathOf(f))
-	if err != nil || !os.SameFile(info, j.place) {
+	if err != nil || !j.isOpen(info) {
 		_ = f.Close()
 		return nil
 	}
@@ -66,7 +66,7 @@ func (j *Journal) look() *Error {
 	info, err := os.Stat(j.dir)
 	what := "another directory was put in its place"
 	switch {
-	case err == nil && os.SameFile(info, j.place):
+	case err == nil && (os.SameFile(info, j.place) || j.isOpen(info)):
 		return nil
 	case isMissing(err):
 		what, err = "its directory was taken away", nil
@@ -77,6 +77,13 @@ func (j *Journal) look() *Error {
 		Place, "the ledger in " + j.dir + " cannot be used: " + what, "Start this program again: it uses the ledger that is there then. " +
 			"Where the directory was moved by mistake move it back; what was sent stands in the one that was moved.", nil, err,
 	}
+}
+
+// isOpen asks the directory that is open once more which one it is: a file system of
+// layers may have numbered it anew.
+func (j *Journal) isOpen(info os.FileInfo) bool {
+	now, err := j.root.Stat(".")
+	return err == nil && os.SameFile(info, now)
 }
 
 // Here says why no request is taken any more: the directory was taken away, or
