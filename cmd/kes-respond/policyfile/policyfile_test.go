@@ -186,3 +186,24 @@ func TestAPolicyIsNotPassedOver(t *testing.T) {
 	_, err = Read(path, "")
 	assert.ErrorContains(t, err, "chmod")
 }
+
+// TestAPolicyHasAtMostAThousandEntriesInAList, as POLICY.md says.
+func TestAPolicyHasAtMostAThousandEntriesInAList(t *testing.T) {
+	hosts := func(n int) string {
+		return "deny:\n  - name: a\n    reason: r\n    effects: [isolates]\n    hosts: {ids: [" + strings.TrimSuffix(strings.Repeat("h, ", n), ", ") + "]}\n"
+	}
+	rules := func(n int) string {
+		text := "deny:\n"
+		for i := range n {
+			text += strings.TrimPrefix(ruleNamed(fmt.Sprint("r", i)), "deny:\n")
+		}
+		return text
+	}
+	for name, of := range map[string]func(int) string{"/deny/0/hosts/ids": hosts, "/deny": rules} {
+		path := filepath.Join(t.TempDir(), "policy.yaml")
+		_, err := Read("", file(t, path, of(1000), 0o600))
+		assert.NoError(t, err, name)
+		_, err = Read("", file(t, path, of(1001), 0o600))
+		assert.ErrorContains(t, err, name+" (line ", name)
+	}
+}
