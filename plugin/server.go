@@ -83,7 +83,7 @@ func (p *Plugin) server(name string) (*server, *shared.Violation) {
 	message := "names no configured server"
 	switch {
 	case len(p.servers) == 0:
-		message = "no server is configured; set kscHost, kscUser and kscPassword, or a configuration file"
+		message = "no server is configured; set kscHost, kscUser and kscPassword, or a configuration file, which kes-respond init writes"
 	case asked == "":
 		message = "is needed: several servers are configured and none is the default"
 	case strings.Contains(asked, ":"):

@@ -103,20 +103,34 @@ func (f form) line() ([]byte, *shared.Error) {
 	if incident, ok := out["incident"]; ok && incident[0] != '{' {
 		out["incident"] = jsonObject(map[string]json.RawMessage{"id": formValue(params.Schema{Type: "string"}, incident)})
 	}
-	var name string
-	switch {
-	case f.params == nil:
-	case out["params"] == nil:
-		out["params"] = jsonObject(f.params)
-	case len(f.params) > 0:
-		return nil, shared.Refuse(shared.Violation{Pointer: shared.Pointer("params"), Message: "and a parameter by its own name exclude each other"})
+	given, twice := f.given()
+	if twice != nil {
+		return nil, shared.Refuse(*twice)
 	}
-	if raw, ok := out["params"]; ok && json.Unmarshal(out["task"], &name) == nil {
+	if given != nil {
+		out["params"] = given
+	}
+	var name string
+	if json.Unmarshal(out["task"], &name) == nil && given != nil {
 		if t, known := task.Lookup(name); known {
-			out["params"] = formValue(params.SchemaOf(t), raw)
+			out["params"] = formValue(params.SchemaOf(t), given)
 		}
 	}
 	return jsonObject(out), nil
+}
+
+// given are the parameters, however they came; nil where there are none.
+func (f form) given() (json.RawMessage, *shared.Violation) {
+	whole := f.members["params"]
+	switch {
+	case !empty(whole) && len(f.params) > 0:
+		return nil, &shared.Violation{Pointer: shared.Pointer("params"), Message: "and a parameter by its own name exclude each other"}
+	case !empty(whole):
+		return whole, nil
+	case f.params != nil:
+		return jsonObject(f.params), nil
+	}
+	return nil, nil
 }
 
 // requestSchema is the schema of a request line, as far as forms need it.

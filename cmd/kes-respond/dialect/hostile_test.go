@@ -94,6 +94,23 @@ func TestAnEventShapesNoOrderOfWazuh(t *testing.T) {
 	}
 }
 
+// TestWhateverWayParametersComeTheyAreTakenBack: a host that was isolated would
+// else stay so when its time is up.
+func TestWhateverWayParametersComeTheyAreTakenBack(t *testing.T) {
+	for _, words := range [][]string{{"action=1"}, {`params={\"action\":1}`}, {`params={\"action\":\"1\"}`}, {"params=@p"}} {
+		a := submitted()
+		line := strings.Replace(four(`{"agent":{"name":"PC-1"},"p":{"action":1}}`, append([]string{"isolateHost"}, words...)...), `"add"`, `"delete"`, 1)
+		code, said := a.ask(t, "wazuh", line)
+		require.Equal(t, shared.ExitOK, code, "%s: %s", words, said)
+		require.Len(t, a.asked, 1)
+		assert.JSONEq(t, `{"action":0}`, string(a.asked[0].Params), "%s", words)
+	}
+	a := submitted()
+	code, said := a.ask(t, "wazuh", strings.Replace(four(`{"agent":{"name":"PC-1"}}`, "isolateHost", "action=1", `params={\"action\":1}`), `"add"`, `"delete"`, 1))
+	assert.Equal(t, shared.ExitRefused, code)
+	assert.Contains(t, said, "exclude each other")
+}
+
 // TestAResultOfSplunkNamesNothingTwice, and no file: what a search has found may
 // hold whatever a host has written.
 func TestAResultOfSplunkNamesNothingTwice(t *testing.T) {

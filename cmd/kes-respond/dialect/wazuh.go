@@ -176,7 +176,11 @@ func wazuhOrderIn(line []byte) (order wazuhOrder, err error) {
 
 // reverse makes a form the one that takes it back.
 func (f *form) reverse(t *task.Task) error {
-	taken, found := t.Parse(formValue(params.SchemaOf(t), jsonObject(f.params)))
+	given, twice := f.given()
+	if twice != nil {
+		return fmt.Errorf("%s %s", twice.Pointer, twice.Message)
+	}
+	taken, found := t.Parse(formValue(params.SchemaOf(t), given))
 	if len(found) > 0 {
 		return fmt.Errorf("%s %s", found[0].Pointer, found[0].Message)
 	}
