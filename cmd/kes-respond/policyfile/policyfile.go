@@ -107,7 +107,7 @@ func (f *watched) look() (changed bool, err error) {
 	case errors.Is(err, fs.ErrNotExist) && errors.Is(gone, fs.ErrNotExist) && !f.needed && f.since.IsZero():
 		return false, nil
 	case err != nil:
-		return false, err
+		return false, withRemedy(err)
 	case !f.since.IsZero() && bytes.Equal(data, f.good):
 		return false, nil
 	case f.badFor != nil && bytes.Equal(data, f.bad):
@@ -121,6 +121,15 @@ func (f *watched) look() (changed bool, err error) {
 	f.policy, f.good, f.since = policy, data, time.Now()
 	f.bad, f.badFor = nil, nil
 	return true, nil
+}
+
+// withRemedy says what to do where we may not read a policy, or may not even see
+// whether there is one.
+func withRemedy(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w; a policy counts for everybody, so whoever runs this has to be able to read it: give its folder the mode 755, and the file 644", err)
+	}
+	return err
 }
 
 // maxPolicyWarning bounds what a request hears of a broken policy.

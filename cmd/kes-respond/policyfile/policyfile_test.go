@@ -2,6 +2,7 @@ package policyfile
 
 import (
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -206,4 +207,23 @@ func TestAPolicyHasAtMostAThousandEntriesInAList(t *testing.T) {
 		_, err = Read("", file(t, path, of(1001), 0o600))
 		assert.ErrorContains(t, err, name+" (line ", name)
 	}
+}
+
+// TestAPolicyThatMayNotBeReadHasItsRemedy: who may not look into the folder cannot
+// know that there is none, and nothing starts.
+func TestAPolicyThatMayNotBeReadHasItsRemedy(t *testing.T) {
+	denied := &fs.PathError{Op: "open", Path: "/etc/kes-respond/policy.yaml", Err: fs.ErrPermission}
+	assert.ErrorIs(t, withRemedy(denied), fs.ErrPermission)
+	assert.ErrorContains(t, withRemedy(denied), "give its folder the mode 755, and the file 644")
+	assert.Equal(t, fs.ErrClosed, withRemedy(fs.ErrClosed))
+	folder := filepath.Join(t.TempDir(), "closed")
+	require.NoError(t, os.Mkdir(folder, 0o700))
+	path := file(t, filepath.Join(folder, "policy.yaml"), ruleNamed("a"), 0o600)
+	require.NoError(t, os.Chmod(folder, 0))
+	t.Cleanup(func() { assert.NoError(t, os.Chmod(folder, 0o700)) })
+	if _, err := os.ReadFile(path); err == nil {
+		return // root may read everything
+	}
+	_, err := Read(path, "")
+	assert.ErrorContains(t, err, "give its folder the mode 755", "also where nobody needs one to be there")
 }
