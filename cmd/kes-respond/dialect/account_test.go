@@ -148,3 +148,43 @@ func TestStackStormTakesOneWordForOneThing(t *testing.T) {
 		assert.Empty(t, a.asked, said)
 	}
 }
+
+// TestWazuhsLogIsNoOtherFile: Wazuh starts the program as root, and the folder of
+// its logs is not root's.
+func TestWazuhsLogIsNoOtherFile(t *testing.T) {
+	home := t.TempDir()
+	for _, folder := range []string{"logs", "active-response/bin"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(home, folder), 0o700))
+	}
+	log, other := filepath.Join(home, "logs/active-responses.log"), filepath.Join(home, "other")
+	require.NoError(t, os.WriteFile(other, []byte("as it was"), 0o600))
+	logged := func() (said, inLog string) {
+		a := submitted()
+		a.program = filepath.Join(home, "active-response/bin/kes-respond-wazuh")
+		code, said := a.ask(t, "wazuh", four(`{"agent":{"name":"PC-1"}}`, "isolateHost", "action=1"))
+		require.Equal(t, shared.ExitOK, code, said)
+		data, err := os.ReadFile(other)
+		require.NoError(t, err)
+		assert.Equal(t, "as it was", string(data))
+		data, err = os.ReadFile(log)
+		if err != nil {
+			return said, ""
+		}
+		return said, string(data)
+	}
+	require.NoError(t, os.Symlink(other, log))
+	said, _ := logged()
+	assert.Contains(t, said, `"outcome":"submitted"`, "on standard error instead")
+	require.NoError(t, os.Remove(log))
+	said, _ = logged()
+	assert.Contains(t, said, `"outcome":"submitted"`, "where there is none, none is made")
+	assert.NoFileExists(t, log)
+	require.NoError(t, os.Mkdir(log, 0o700))
+	said, _ = logged()
+	assert.Contains(t, said, `"outcome":"submitted"`)
+	require.NoError(t, os.Remove(log))
+	require.NoError(t, os.WriteFile(log, []byte("before\n"), 0o600))
+	said, inLog := logged()
+	assert.Empty(t, said)
+	assert.Regexp(t, `^before\n20[^\n]+"outcome":"submitted"[^\n]+\n$`, inLog)
+}

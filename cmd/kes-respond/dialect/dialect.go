@@ -1,9 +1,10 @@
 // Package dialect is how platforms ask and want to be answered that start the
 // program by a name of its own, and do so neither with a command line nor with
-// lines of JSON. A dialect is a file (Cortex has two): it reads what its platform
-// hands over into one request, has it carried out, and answers in the platform's
-// way. It promises that the answer never claims more than the result does, that a
-// platform is answered whatever happens, and that nothing of a password is in it.
+// lines of JSON. A dialect is a file (Cortex and Wazuh have two): it reads what its
+// platform hands over into one request, has it carried out, and answers in the
+// platform's way. It promises that the answer never claims more than the result
+// does, that a platform is answered whatever happens, and that nothing of a
+// password is in it.
 //
 // Nothing here reaches KSC, reads a configuration or looks at the process: all of
 // that is handed in as Surroundings. A new dialect is a new file here.

@@ -9,8 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -230,21 +228,4 @@ func wazuhContinues(ctx context.Context, in *bufio.Reader, out io.Writer, f form
 	case <-ctx.Done():
 	}
 	return true
-}
-
-// wazuhLogged adds a line to the log where Wazuh has one: two folders above the
-// program's. It gives the exit code.
-func wazuhLogged(s Surroundings, reply formReply) error {
-	return reply.logged(func(line string) error {
-		text := time.Now().UTC().Format("2006/01/02 15:04:05") + " active-response/bin/kes-respond-wazuh: " + line + "\n"
-		if s.Executable != "" {
-			log := filepath.Join(filepath.Dir(s.Executable), "..", "..", "logs", "active-responses.log")
-			if to, err := os.OpenFile(log, os.O_WRONLY|os.O_APPEND, 0); err == nil {
-				_, err = to.WriteString(text)
-				return errors.Join(err, to.Close())
-			}
-		}
-		_, err := io.WriteString(s.Err, text) // run elsewhere
-		return err
-	})
 }
