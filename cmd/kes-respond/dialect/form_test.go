@@ -98,3 +98,21 @@ func TestFormsGuessNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestNoParameterHasTheNameOfAMember: platforms give both by a name alone, and a new
+// task whose parameter is called "timeout" would swallow the request's.
+func TestNoParameterHasTheNameOfAMember(t *testing.T) {
+	members := requestSchema().Properties
+	require.NotEmpty(t, members)
+	own := []string{"config", "request", "within", "stateful", "credentials"} // words of the dialects themselves
+	for _, m := range members {
+		if m.Name != "type" { // which onDemandScan has, and no form says of a request
+			own = append(own, m.Name)
+		}
+	}
+	for _, one := range task.All() {
+		for _, p := range params.Of(one) {
+			assert.NotContains(t, own, p.Name, one.Name)
+		}
+	}
+}
