@@ -73,5 +73,19 @@ func proxy(getenv func(string) string) func(*url.URL) (*url.URL, error) {
 		return getenv(b)
 	}
 	c := httpproxy.Config{HTTPSProxy: first("HTTPS_PROXY", "https_proxy"), NoProxy: first("NO_PROXY", "no_proxy")}
-	return c.ProxyFunc()
+	if c.HTTPSProxy == "" || isAddress(c.HTTPSProxy) || !strings.Contains(c.HTTPSProxy, "://") && isAddress("http://"+c.HTTPSProxy) {
+		return c.ProxyFunc()
+	}
+	c.HTTPSProxy = "http://unreadable.invalid" // with one that cannot be read the library goes past it, which nobody asked for
+	return func(to *url.URL) (*url.URL, error) {
+		if via, err := c.ProxyFunc()(to); via == nil || err != nil {
+			return nil, err
+		}
+		return nil, errors.New("HTTPS_PROXY cannot be read as the address of a proxy") // and may have a password in it
+	}
+}
+
+func isAddress(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Scheme != "" && u.Host != ""
 }

@@ -138,6 +138,30 @@ func TestProxy(t *testing.T) {
 	assert.Empty(t, to("https://127.0.0.1:13299/"))
 }
 
+// TestAProxyThatCannotBeReadIsNotGonePast: whoever named one did not mean the direct
+// way. What was named may have a password in it.
+func TestAProxyThatCannotBeReadIsNotGonePast(t *testing.T) {
+	for _, named := range []string{"http://user:S3cr3t%zz@proxy.example:3128", "::S3cr3t", "http://", "http://proxy.example:S3cr3t", "/S3cr3t"} {
+		set, _, err := together(t, "kscHost: ksc.example\nkscUser: u\n", "", "kscPassword", "p", "HTTPS_PROXY", named, "NO_PROXY", "direct.example")
+		require.NoError(t, err)
+		via := set.plugin.Servers["default"].Proxy
+		_, err = via(mustURL(t, "https://ksc.example:13299/"))
+		assert.EqualError(t, err, "HTTPS_PROXY cannot be read as the address of a proxy", named)
+		for _, direct := range []string{"https://direct.example:13299/", "https://127.0.0.1:13299/"} {
+			to, err := via(mustURL(t, direct))
+			assert.NoError(t, err, named)
+			assert.Nil(t, to, named)
+		}
+	}
+	for _, named := range []string{"proxy.example:3128", "proxy.example", "http://u:p@proxy.example:3128"} {
+		set, _, err := together(t, "kscHost: ksc.example\nkscUser: u\n", "", "kscPassword", "p", "HTTPS_PROXY", named)
+		require.NoError(t, err)
+		to, err := set.plugin.Servers["default"].Proxy(mustURL(t, "https://ksc.example:13299/"))
+		require.NoError(t, err)
+		assert.Equal(t, "http", to.Scheme)
+	}
+}
+
 func mustURL(t *testing.T, raw string) *url.URL {
 	t.Helper()
 	u, err := url.Parse(raw)

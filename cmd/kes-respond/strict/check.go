@@ -2,6 +2,7 @@ package strict
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -167,8 +168,22 @@ func expected(s *jsonschema.Schema, value any) string {
 		return "must be true or false"
 	case s.Type == "string" && !text:
 		return "must be a text; put it in quotes"
+	case len(s.Enum) > 0:
+		return "must be " + oneOf(s.Enum)
 	case s.Description == "":
 		return "cannot stand here"
 	}
 	return "does not fit; it is: " + s.Description
+}
+
+// oneOf lists what a schema allows where that is a list.
+func oneOf(allowed []any) string {
+	var texts []string
+	for _, one := range allowed {
+		texts = append(texts, fmt.Sprint(one))
+	}
+	if len(texts) == 1 {
+		return texts[0]
+	}
+	return "one of " + strings.Join(texts, ", ")
 }

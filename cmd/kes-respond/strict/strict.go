@@ -6,6 +6,7 @@
 package strict
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -55,7 +56,7 @@ func Parse(path string, data []byte, schema string, into any, sense func() ([]sh
 		}
 	}
 	if len(found) > 0 {
-		return &Error{path, found, y.lines}
+		return &Error{path, schema, found, y.lines}
 	}
 	return nil
 }
@@ -63,15 +64,17 @@ func Parse(path string, data []byte, schema string, into any, sense func() ([]sh
 // Error names all that is wrong in a file, each with its line. It quotes the names
 // of settings, never their values.
 type Error struct {
-	path  string
-	found []shared.Violation
-	lines map[string]int // by pointer
+	path   string
+	schema string
+	found  []shared.Violation
+	lines  map[string]int // by pointer
 }
 
 // Error lists at most shared.MaxListed of it.
 func (e *Error) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s breaks the rules for configurations:", e.path)
+	kinds := map[string]string{"policy": "policies"}
+	fmt.Fprintf(&b, "%s breaks the rules for %s:", e.path, cmp.Or(kinds[e.schema], "configurations"))
 	for i, v := range e.found {
 		if i == shared.MaxListed {
 			fmt.Fprintf(&b, "\n  and %d more", len(e.found)-i)

@@ -103,6 +103,17 @@ func TestNothingIsPassedOver(t *testing.T) {
 	assert.ErrorContains(t, err, "nested too deep")
 }
 
+// TestAPolicyHearsWhatItMaySay, by its own name.
+func TestAPolicyHearsWhatItMaySay(t *testing.T) {
+	for text, want := range map[string]string{
+		"quota: on\n": "/quota (line 1) must be enforce",
+		"deny: [{name: a, reason: r, effects: [isolate]}]\n": "/deny/0/effects/0 (line 1) must be one of isolates, releases, deletes, quarantines, executes, terminates, blocks, scans, reads",
+	} {
+		err := Parse("p.yaml", []byte(text), "policy", &struct{}{}, func() ([]shared.Violation, error) { return nil, nil })
+		assert.EqualError(t, err, "p.yaml breaks the rules for policies:\n  "+want)
+	}
+}
+
 // TestAllIsNamedAtOnce, and no more than anybody reads.
 func TestAllIsNamedAtOnce(t *testing.T) {
 	var text strings.Builder
