@@ -16,6 +16,7 @@ import (
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/display"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/prompt"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/targets"
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/plugin/guard"
@@ -197,7 +198,7 @@ func (f bulkFlags) order(s surroundings, template shared.Request, shown outputFl
 		o.Outstanding, _ = strconv.Atoi(f.outstanding.value) // checked
 	}
 	if s.answers(f.targets.value) {
-		o.Ask = newQuestions(s).yes
+		o.Ask = prompt.New(s.in, s.err).Yes
 	}
 	return o
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/display"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/prompt"
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/plugin/ksc"
 	"github.com/kes-respond/kes-respond/shared"
@@ -65,9 +66,9 @@ login refused: nothing is written.`,
 type foundation struct {
 	flags  *initFlags
 	s      surroundings
-	ask    *questions // nil: nobody can be asked
-	path   string     // of the configuration
-	beside string     // the password's; empty where it lies somewhere already
+	ask    *prompt.Prompt // nil: nobody can be asked
+	path   string         // of the configuration
+	beside string         // the password's; empty where it lies somewhere already
 	server serverFile
 	area   string
 	shown  ksc.Certificate
@@ -76,7 +77,7 @@ type foundation struct {
 func (f *initFlags) run(ctx context.Context, s surroundings) error {
 	i := &foundation{flags: f, s: s}
 	if s.person {
-		i.ask = newQuestions(s)
+		i.ask = prompt.New(s.in, s.err)
 	}
 	for _, step := range []func(context.Context) error{i.place, i.address, i.certificate, i.account, i.check, i.write} {
 		if err := step(ctx); err != nil {
@@ -137,7 +138,7 @@ func (i *foundation) wanted(ctx context.Context, flag *once, name, known, sugges
 		if i.ask == nil {
 			return "", exit.Usage("init: --%s is required where nobody can be asked", name)
 		}
-		return i.ask.line(ctx, question, suggested, check)
+		return i.ask.Line(ctx, question, suggested, check)
 	}
 	if err := check(known); err != nil {
 		return "", exit.Usage("init: --%s: %w", name, err)

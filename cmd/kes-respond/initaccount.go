@@ -24,7 +24,7 @@ func (i *foundation) account(ctx context.Context) (err error) {
 		return err
 	}
 	if i.ask != nil && !i.flags.internal.set && !i.server.InternalUser && i.server.Domain == "" {
-		if i.server.InternalUser, err = i.ask.yes(ctx, "Does the account live in KSC, and not in Windows or a domain?"); err != nil {
+		if i.server.InternalUser, err = i.ask.Yes(ctx, "Does the account live in KSC, and not in Windows or a domain?"); err != nil {
 			return err
 		}
 	}
@@ -32,7 +32,7 @@ func (i *foundation) account(ctx context.Context) (err error) {
 		if i.ask == nil {
 			return exit.Usage("init: no password: set kscPassword in the environment, or kscPasswordFile to a file that only its owner can read")
 		}
-		password, err := i.ask.secret(ctx, "Password (it is not shown)", func(text string) error { return secret.Check("the answer", text) })
+		password, err := i.ask.Secret(ctx, "Password (it is not shown)", func(text string) error { return secret.Check("the answer", text) })
 		if err != nil {
 			return err
 		}

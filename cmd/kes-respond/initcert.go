@@ -51,7 +51,7 @@ func (i *foundation) certificate(ctx context.Context) error {
 		return exit.Usage("init: compare the SHA-256 with the certificate on the Administration Server, and say --pin %s; nothing was written", i.shown.SHA256)
 	default:
 		fmt.Fprintln(i.s.err, "Compare the SHA-256 with the certificate on the Administration Server itself (klserver.cer), not over this connection.")
-		same, err := i.ask.yes(ctx, "Is it the same?")
+		same, err := i.ask.Yes(ctx, "Is it the same?")
 		if err != nil {
 			return err
 		}

@@ -1,4 +1,6 @@
-package main
+// Package prompt puts questions to a person at a terminal. Whoever interrupts is not
+// made to answer first, and what is not answered is not taken for a yes.
+package prompt
 
 import (
 	"bufio"
@@ -16,14 +18,17 @@ import (
 	"github.com/kes-respond/kes-respond/shared"
 )
 
-// questions are put to a person at a terminal, on standard error.
-type questions struct {
-	s  surroundings
-	in *bufio.Reader
+// Prompt asks a person: a question is written to one stream and answered on another.
+// What was read of that and not needed is lost to others.
+type Prompt struct {
+	keys io.Reader
+	in   *bufio.Reader // of the keys
+	out  io.Writer
 }
 
-func newQuestions(s surroundings) *questions {
-	return &questions{s, bufio.NewReader(io.LimitReader(s.in, 1<<20))}
+// New asks on out, and takes what is typed for the answers.
+func New(keys io.Reader, out io.Writer) *Prompt {
+	return &Prompt{keys, bufio.NewReader(io.LimitReader(keys, 1<<20)), out}
 }
 
 // mostTries is how often a question is put before it is given up.
@@ -32,14 +37,14 @@ const mostTries = 3
 // errNotAnswered ends what a person was asked for.
 var errNotAnswered = errors.New("not answered: nothing was sent or written")
 
-// line asks for a line; an empty one means what is suggested. check says what is
+// Line asks for a line; an empty one means what is suggested. check says what is
 // wrong with an answer.
-func (q *questions) line(ctx context.Context, question, suggested string, check func(string) error) (string, error) {
+func (q *Prompt) Line(ctx context.Context, question, suggested string, check func(string) error) (string, error) {
 	if suggested != "" {
 		question += " [" + suggested + "]"
 	}
 	for range mostTries {
-		fmt.Fprintf(q.s.err, "%s: ", question)
+		fmt.Fprintf(q.out, "%s: ", question)
 		text, err := q.answer(ctx, func() (string, error) { return q.in.ReadString('\n') })
 		if err != nil {
 			return "", err
@@ -48,7 +53,7 @@ func (q *questions) line(ctx context.Context, question, suggested string, check 
 			text = suggested
 		}
 		if err := check(text); err != nil {
-			fmt.Fprintf(q.s.err, "  %s\n", printable.Text(err.Error()))
+			fmt.Fprintf(q.out, "  %s\n", printable.Text(err.Error()))
 			continue
 		}
 		return text, nil
@@ -56,9 +61,9 @@ func (q *questions) line(ctx context.Context, question, suggested string, check 
 	return "", exit.With(shared.ExitUsage, errNotAnswered)
 }
 
-// yes asks for a yes; everything else is a no.
-func (q *questions) yes(ctx context.Context, question string) (bool, error) {
-	fmt.Fprintf(q.s.err, "%s [y/N] ", question)
+// Yes asks for a yes; everything else is a no.
+func (q *Prompt) Yes(ctx context.Context, question string) (bool, error) {
+	fmt.Fprintf(q.out, "%s [y/N] ", question)
 	text, err := q.answer(ctx, func() (string, error) { return q.in.ReadString('\n') })
 	switch strings.ToLower(strings.TrimSpace(text)) {
 	case "y", "yes":
@@ -67,10 +72,10 @@ func (q *questions) yes(ctx context.Context, question string) (bool, error) {
 	return false, err
 }
 
-// secret asks for what is not shown as it is typed. check says what is wrong with
+// Secret asks for what is not shown as it is typed. check says what is wrong with
 // an answer.
-func (q *questions) secret(ctx context.Context, question string, check func(string) error) (string, error) {
-	f, is := q.s.in.(*os.File)
+func (q *Prompt) Secret(ctx context.Context, question string, check func(string) error) (string, error) {
+	f, is := q.keys.(*os.File)
 	if !is {
 		return "", errors.New("there is no terminal to read a password from")
 	}
@@ -80,7 +85,7 @@ func (q *questions) secret(ctx context.Context, question string, check func(stri
 			return "", err
 		}
 		if err := check(text); err != nil {
-			fmt.Fprintf(q.s.err, "  %s\n", printable.Text(err.Error()))
+			fmt.Fprintf(q.out, "  %s\n", printable.Text(err.Error()))
 			continue
 		}
 		return text, nil
@@ -89,17 +94,17 @@ func (q *questions) secret(ctx context.Context, question string, check func(stri
 }
 
 // hidden reads one line of a terminal that does not show it.
-func (q *questions) hidden(ctx context.Context, question string, terminal int) (string, error) {
+func (q *Prompt) hidden(ctx context.Context, question string, terminal int) (string, error) {
 	before, err := term.GetState(terminal)
 	if err != nil {
 		return "", err
 	}
-	fmt.Fprintf(q.s.err, "%s: ", question)
+	fmt.Fprintf(q.out, "%s: ", question)
 	text, err := q.answer(ctx, func() (string, error) {
 		data, err := term.ReadPassword(terminal)
 		return string(data), err
 	})
-	fmt.Fprintln(q.s.err)
+	fmt.Fprintln(q.out)
 	if ctx.Err() != nil {
 		return "", errors.Join(err, term.Restore(terminal, before)) // else the shell would go on without showing what is typed
 	}
@@ -108,7 +113,7 @@ func (q *questions) hidden(ctx context.Context, question string, terminal int) (
 
 // answer waits for what is read, or for ctx: who interrupts is not made to press
 // Enter as well.
-func (q *questions) answer(ctx context.Context, read func() (string, error)) (string, error) {
+func (q *Prompt) answer(ctx context.Context, read func() (string, error)) (string, error) {
 	type answer struct {
 		text string
 		err  error
@@ -125,7 +130,7 @@ func (q *questions) answer(ctx context.Context, read func() (string, error)) (st
 		}
 		return a.text, nil
 	case <-ctx.Done():
-		fmt.Fprintln(q.s.err)
+		fmt.Fprintln(q.out)
 		return "", exit.With(shared.ExitCancelled, errNotAnswered)
 	}
 }
