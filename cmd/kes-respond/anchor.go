@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/config"
 )
 
 // anchor takes the heads of the ledger's chain to places outside of the ledger:
@@ -15,7 +17,7 @@ type anchor struct {
 }
 
 // newAnchor is nil where none is configured.
-func newAnchor(l ledgerFile) *anchor {
+func newAnchor(l config.Ledger) *anchor {
 	if l.AnchorFile == "" && !l.AnchorSyslog {
 		return nil
 	}

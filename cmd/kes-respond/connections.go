@@ -8,16 +8,17 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/config"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/trusted"
 	"github.com/kes-respond/kes-respond/plugin"
 )
 
 // connections says how the servers are reached that requests bring with them,
 // where the configuration lets them.
-func (c configFile) connections(s surroundings) plugin.Connections {
+func connections(c config.File, s surroundings) plugin.Connections {
 	return plugin.Connections{
 		Refused: c.Connections != nil && !*c.Connections, ReadCert: readAsked,
-		Proxy: proxy(s.getenv), UserAgent: plugin.Name + "/" + version,
+		Proxy: config.Proxy(s.getenv), UserAgent: plugin.Name + "/" + version,
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/config"
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/shared"
 	"github.com/kes-respond/kes-respond/shared/rpc"
@@ -26,11 +27,11 @@ import (
 func TestWhatHoldsThePasswordPrintsWithoutIt(t *testing.T) {
 	set, _, err := together(t, "kscHost: ksc.example\nkscUser: u\n", "", "kscPassword", emulatorPassword)
 	require.NoError(t, err)
-	var server serverFile
-	_, err = server.environment(environ("kscPassword", emulatorPassword))
+	var server config.Server
+	_, err = server.Environment(environ("kscPassword", emulatorPassword))
 	require.NoError(t, err)
-	password, err := server.secret(t.Context(), environ(), "default")
-	require.NoError(t, err)
+	password, is := server.Remembered()
+	require.True(t, is)
 	require.Equal(t, emulatorPassword, password)
 	password, err = set.plugin.Servers["default"].AskPassword(t.Context())
 	require.NoError(t, err)
@@ -38,7 +39,7 @@ func TestWhatHoldsThePasswordPrintsWithoutIt(t *testing.T) {
 	p, err := plugin.New(t.Context(), set.plugin)
 	require.NoError(t, err)
 	defer p.Close(t.Context()) //nolint:errcheck // nothing was opened
-	for _, v := range []any{set, &set, set.plugin, set.plugin.Servers, set.plugin.Servers["default"], server, &server, configFile{serverFile: server}, p, []any{set, server}} {
+	for _, v := range []any{set, &set, set.plugin, set.plugin.Servers, set.plugin.Servers["default"], server, &server, config.File{Server: server}, p, []any{set, server}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 			said := fmt.Sprintf(verb, v)
 			assert.Empty(t, leaked([]byte(said)), "%T by %s: %s", v, verb, said)

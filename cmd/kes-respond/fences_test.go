@@ -47,13 +47,14 @@ var mayImport = map[string][]string{
 	"cmd/kes-respond-report": {"shared", "plugin/journal/report"},
 	"cmd/kes-respond": {
 		"shared", "shared/jsonl", "shared/rpc", "manifest", "plugin", "plugin/task", "plugin/ksc", "plugin/guard", "plugin/journal", "plugin/journal/report",
-		"cmd/kes-respond/bulk", "cmd/kes-respond/dialect", "cmd/kes-respond/display", "cmd/kes-respond/exit", "cmd/kes-respond/params", "cmd/kes-respond/policyfile", "cmd/kes-respond/printable",
+		"cmd/kes-respond/bulk", "cmd/kes-respond/config", "cmd/kes-respond/dialect", "cmd/kes-respond/display", "cmd/kes-respond/exit", "cmd/kes-respond/params", "cmd/kes-respond/policyfile", "cmd/kes-respond/printable",
 		"cmd/kes-respond/prompt", "cmd/kes-respond/secret", "cmd/kes-respond/strict", "cmd/kes-respond/targets", "cmd/kes-respond/trusted",
 	},
 	"cmd/kes-respond/bulk": {
 		"shared", "plugin", "plugin/guard", "plugin/journal",
 		"cmd/kes-respond/display", "cmd/kes-respond/exit", "cmd/kes-respond/printable", "cmd/kes-respond/targets",
 	},
+	"cmd/kes-respond/config": {"shared", "plugin/ksc", "cmd/kes-respond/secret", "cmd/kes-respond/strict", "cmd/kes-respond/trusted"},
 	"cmd/kes-respond/dialect": {
 		"shared", "manifest", "plugin/task", "cmd/kes-respond/exit", "cmd/kes-respond/params", "cmd/kes-respond/printable",
 	},

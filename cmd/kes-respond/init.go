@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/config"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/display"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/prompt"
@@ -69,7 +70,7 @@ type foundation struct {
 	ask    *prompt.Prompt // nil: nobody can be asked
 	path   string         // of the configuration
 	beside string         // the password's; empty where it lies somewhere already
-	server serverFile
+	server config.Server
 	area   string
 	shown  ksc.Certificate
 }
@@ -102,7 +103,7 @@ func (i *foundation) place(context.Context) error {
 		return exit.Usage("init: %w", err)
 	}
 	i.path, i.beside = full, filepath.Join(filepath.Dir(full), "password")
-	if _, err := i.server.environment(i.s.getenv); err != nil {
+	if _, err := i.server.Environment(i.s.getenv); err != nil {
 		return exit.Usage("%w", err)
 	}
 	if i.server.PasswordFile != "" {
@@ -147,26 +148,26 @@ func (i *foundation) wanted(ctx context.Context, flag *once, name, known, sugges
 }
 
 func (i *foundation) address(ctx context.Context) (err error) {
-	if i.server.Host, err = i.wanted(ctx, i.flags.host, "kscHost", i.server.Host, "", "Address of the Administration Server", checkHost); err != nil {
+	if i.server.Host, err = i.wanted(ctx, i.flags.host, "kscHost", i.server.Host, "", "Address of the Administration Server", config.CheckHost); err != nil {
 		return err
 	}
 	at, err := i.wanted(ctx, i.flags.port, "kscPort", string(i.server.Port), ksc.DefaultPort, "OpenAPI port", func(text string) error {
 		_, err := ksc.ParsePort([]byte(strconv.Quote(text)))
 		return err
 	})
-	i.server.Port = port(at)
+	i.server.Port = config.Port(at)
 	return err
 }
 
 // check tries all that check does. What it writes is the ledger alone.
 func (i *foundation) check(ctx context.Context) error {
-	config, err := i.server.client(i.s, defaultServer)
+	reached, err := client(ctx, i.server, config.DefaultServer, i.s)
 	if err != nil {
 		return exit.Usage("%w", err)
 	}
 	p, err := plugin.New(ctx, plugin.Config{
-		Version: version, Servers: map[string]ksc.Config{defaultServer: config}, Default: defaultServer, Area: i.area, CheckAnew: true,
-		Ledger: ledgerFile{}.ledger(i.s).open,
+		Version: version, Servers: map[string]ksc.Config{config.DefaultServer: reached}, Default: config.DefaultServer, Area: i.area, CheckAnew: true,
+		Ledger: ledgerOf(config.Ledger{}, i.s).open,
 	})
 	if err != nil {
 		return exit.Usage("%w", err)

@@ -28,7 +28,7 @@ func (i *foundation) account(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if i.server.password == nil && i.server.PasswordFile == "" {
+	if _, known := i.server.Remembered(); !known && i.server.PasswordFile == "" {
 		if i.ask == nil {
 			return exit.Usage("init: no password: set kscPassword in the environment, or kscPasswordFile to a file that only its owner can read")
 		}
@@ -36,7 +36,7 @@ func (i *foundation) account(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		i.server.password = func() string { return password }
+		i.server.Remember(password)
 	}
 	i.area, err = i.wanted(ctx, i.flags.area, "area", "", shared.DefaultArea, "Name of the calling application, as console tasks show it", shared.CheckArea)
 	return err

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/config"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
 	"github.com/kes-respond/kes-respond/plugin"
@@ -18,16 +19,16 @@ import (
 // certificate shows what the server shows, and has it compared before a password
 // leaves. A kscCert that is false, as the help page has it, vouches for nothing.
 func (i *foundation) certificate(ctx context.Context) error {
-	if len(i.server.Cert) == 1 && isOff(i.server.Cert[0]) {
+	if len(i.server.Cert) == 1 && config.Off(i.server.Cert[0]) {
 		i.server.Cert = nil
 	}
-	trust, err := i.server.Cert.trust()
+	trust, err := i.server.Cert.Trust()
 	if err != nil {
 		return exit.Usage("%w", err)
 	}
 	client, err := ksc.New(ksc.Config{
 		Addr: hostPort(i.server), User: "nobody", AskPassword: func(context.Context) (string, error) { return "", errors.New("no password is asked for here") },
-		Trust: trust, Proxy: proxy(i.s.getenv), UserAgent: plugin.Name + "/" + version,
+		Trust: trust, Proxy: config.Proxy(i.s.getenv), UserAgent: plugin.Name + "/" + version,
 	})
 	if err != nil {
 		return exit.Usage("%w", err)
@@ -59,6 +60,6 @@ func (i *foundation) certificate(ctx context.Context) error {
 			return exit.With(shared.ExitCancelled, errors.New("not the same: nothing was written"))
 		}
 	}
-	i.server.Cert = certs{i.shown.SHA256}
+	i.server.Cert = config.Certs{i.shown.SHA256}
 	return nil
 }

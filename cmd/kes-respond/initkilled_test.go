@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/config"
 )
 
 // TestInitKilledAtEachStep goes from one server to another and back, and is killed
@@ -47,7 +49,7 @@ func TestInitKilledAtEachStep(t *testing.T) {
 		cmd.Env = newcomer(servers[0])
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, "%s", out)
-		file, err := readConfig(path)
+		file, err := config.Read(path)
 		require.NoError(t, err)
 		for i, a := range servers {
 			if string(file.Port) == a.port {

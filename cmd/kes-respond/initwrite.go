@@ -16,9 +16,9 @@ import (
 	"github.com/natefinch/atomic"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/config"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
-	"github.com/kes-respond/kes-respond/cmd/kes-respond/strict"
 	"github.com/kes-respond/kes-respond/plugin/ksc"
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -31,7 +31,7 @@ const (
 	folderMode   fs.FileMode = 0o750
 )
 
-func hostPort(s serverFile) string {
+func hostPort(s config.Server) string {
 	return net.JoinHostPort(s.Host, cmp.Or(string(s.Port), ksc.DefaultPort))
 }
 
@@ -41,8 +41,7 @@ func (i *foundation) text(passwordFile string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var file configFile
-	err = strict.Parse(i.path, text, "config", &file, func() ([]shared.Violation, error) { return file.sense(), nil })
+	file, err := config.Parse(i.path, text)
 	if err == nil && (file.Host != i.server.Host || file.User != i.server.User || file.PasswordFile != passwordFile) {
 		err = fmt.Errorf("%s would not say what was answered", i.path)
 	}
@@ -75,7 +74,7 @@ func (i *foundation) yaml(passwordFile string) ([]byte, error) {
 // write writes what was answered, and says where.
 func (i *foundation) write(context.Context) (err error) {
 	for n, one := range i.server.Cert {
-		if _, pin := ksc.ParsePin(one); !pin && !isOff(one) {
+		if _, pin := ksc.ParsePin(one); !pin && !config.Off(one) {
 			if i.server.Cert[n], err = filepath.Abs(one); err != nil {
 				return exit.Usage("init: %w", err)
 			}
@@ -111,7 +110,8 @@ func (i *foundation) files() error {
 	if i.beside == "" {
 		return i.file(i.path, text, configMode)
 	}
-	password := []byte(i.server.password() + "\n")
+	answer, _ := i.server.Remembered()
+	password := []byte(answer + "\n")
 	if i.mayBeNamed() {
 		parted, err := i.text(i.beside + apart)
 		if err == nil {
@@ -148,7 +148,7 @@ func (i *foundation) mayBeNamed() bool {
 	if _, err := os.Lstat(i.path); errors.Is(err, fs.ErrNotExist) {
 		return false
 	}
-	old, err := readConfig(i.path)
+	old, err := config.Read(i.path)
 	if err != nil {
 		return true
 	}

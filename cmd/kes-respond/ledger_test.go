@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/config"
 	"github.com/kes-respond/kes-respond/plugin/journal"
 )
 
@@ -85,9 +86,9 @@ func TestLedgerSettings(t *testing.T) {
 	assert.NotNil(t, set.plugin.Ledger)
 
 	path := configured(t, "ledger: {directory: l, group: true, keepFor: 9600h, maxMegabytes: 64, duplicateWindow: 1m30s, anchorFile: a}\n")
-	file, err := readConfig(path)
+	file, err := config.Read(path)
 	require.NoError(t, err)
-	l := file.Ledger.ledger(surroundings{pid: 7, account: func() account { return account{} }})
+	l := ledgerOf(file.Ledger, surroundings{pid: 7, account: func() account { return account{} }})
 	dir, _, err := l.place()
 	require.NoError(t, err)
 	assert.Equal(t, filepath.Join(filepath.Dir(path), "l"), dir)
@@ -95,27 +96,8 @@ func TestLedgerSettings(t *testing.T) {
 	l.options.Anchor = nil
 	assert.Equal(t, journal.Options{PID: 7, Group: true, KeepFor: 400 * 24 * time.Hour, MaxBytes: 64 << 20, DuplicateWindow: 90 * time.Second}, l.options)
 
-	assert.Equal(t, time.Duration(-1), ledgerFile{DuplicateWindow: "0s"}.ledger(surroundings{}).options.DuplicateWindow)
-	assert.Equal(t, journal.Options{}, ledgerFile{}.ledger(surroundings{}).options)
-}
-
-func TestLedgerSettingsMakeSense(t *testing.T) {
-	for want, l := range map[string]ledgerFile{
-		"":                        {KeepFor: "24h", DuplicateWindow: "24h"},
-		"/ledger/keepFor":         {KeepFor: "23h59m"},
-		"/ledger/keepFor ":        {KeepFor: "99999999999h"},
-		"/ledger/duplicateWindow": {DuplicateWindow: "24h1ns"},
-		"/ledger/anchorSyslog":    {AnchorSyslog: true},
-	} {
-		var got string
-		for _, v := range l.sense("windows") {
-			got += v.Pointer
-		}
-		assert.Equal(t, want, got+map[bool]string{true: " "}[l.KeepFor == "99999999999h"])
-		if l.AnchorSyslog {
-			assert.Empty(t, l.sense("linux"))
-		}
-	}
+	assert.Equal(t, time.Duration(-1), ledgerOf(config.Ledger{DuplicateWindow: "0s"}, surroundings{}).options.DuplicateWindow)
+	assert.Equal(t, journal.Options{}, ledgerOf(config.Ledger{}, surroundings{}).options)
 }
 
 // TestTheProgramIsToldOfTheLedgersSteps, as tests need that kill it there, and
@@ -150,10 +132,10 @@ type failing struct{ bytes.Buffer }
 func (f *failing) Write([]byte) (int, error) { return 0, errors.New("gone") }
 
 func TestAnchorTellsEachPlace(t *testing.T) {
-	assert.Nil(t, newAnchor(ledgerFile{}))
+	assert.Nil(t, newAnchor(config.Ledger{}))
 	path := filepath.Join(t.TempDir(), "heads")
 	var log bytes.Buffer
-	a := newAnchor(ledgerFile{AnchorFile: path, AnchorSyslog: true})
+	a := newAnchor(config.Ledger{AnchorFile: path, AnchorSyslog: true})
 	a.log = &log
 	for _, line := range []string{"1\n", "2\n"} {
 		n, err := a.Write([]byte(line))
@@ -190,7 +172,7 @@ func TestAnchorPathsOthersCouldBend(t *testing.T) {
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "real"), 0o700))
 	require.NoError(t, os.Symlink(filepath.Join(dir, "real"), filepath.Join(dir, "ours")))
 	path := filepath.Join(dir, "ours", "heads")
-	require.NoError(t, newAnchor(ledgerFile{AnchorFile: path}).append([]byte("1\n")), "a link that only we can place")
+	require.NoError(t, newAnchor(config.Ledger{AnchorFile: path}).append([]byte("1\n")), "a link that only we can place")
 	require.NoError(t, os.Chmod(dir, 0o777|os.ModeSticky))
-	assert.ErrorContains(t, newAnchor(ledgerFile{AnchorFile: path}).append([]byte("2\n")), "ours is a symbolic link")
+	assert.ErrorContains(t, newAnchor(config.Ledger{AnchorFile: path}).append([]byte("2\n")), "ours is a symbolic link")
 }

@@ -1,16 +1,20 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"maps"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/config"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/policyfile"
 	"github.com/kes-respond/kes-respond/plugin"
@@ -45,9 +49,28 @@ func (f *settingsFlags) add(flags *pflag.FlagSet) {
 	f.server = stringFlag(flags, "server", "name of a configured server")
 }
 
-// defaultServer is the name of the server that has none: the one at the top
-// level of the file, or of the environment.
-const defaultServer = "default"
+// file reads the configuration, or an empty one where none is found in the
+// usual places. A file that was named must exist.
+func (f settingsFlags) file(s surroundings) (config.File, error) {
+	named := s.getenv("KES_RESPOND_CONFIG")
+	if f.config != nil && f.config.set {
+		named = f.config.value
+	}
+	if named != "" {
+		return config.Read(named)
+	}
+	places := []string{"/etc/kes-respond/config.yaml"}
+	if resolved, err := filepath.EvalSymlinks(s.executable); err == nil {
+		places = append([]string{filepath.Join(filepath.Dir(resolved), "config.yaml")}, places...)
+	}
+	for _, place := range places {
+		file, err := config.Read(place)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return file, err
+		}
+	}
+	return config.File{}, nil
+}
 
 func (f settingsFlags) settings(s surroundings) (settings, error) {
 	file, err := f.file(s)
@@ -69,8 +92,8 @@ func (f settingsFlags) settings(s surroundings) (settings, error) {
 	})
 	set := settings{policies: policies, plugin: plugin.Config{
 		Version: version, Area: file.Area, Default: def, Servers: map[string]ksc.Config{},
-		Policy: policies.Now, Ledger: file.Ledger.ledger(s).open, Unmarked: file.Mark != nil && !*file.Mark, ResendAfterSearch: file.Resend, CheckAnew: f.anew,
-		Connections: file.connections(s), FollowCalls: plugin.DefaultFollowCalls,
+		Policy: policies.Now, Ledger: ledgerOf(file.Ledger, s).open, Unmarked: file.Mark != nil && !*file.Mark, ResendAfterSearch: file.Resend, CheckAnew: f.anew,
+		Connections: connections(file, s), FollowCalls: plugin.DefaultFollowCalls,
 	}}
 	set.plugin.Connections.Heard = f.heard(s, "")
 	if file.FollowCalls != nil {
@@ -81,7 +104,7 @@ func (f settingsFlags) settings(s surroundings) (settings, error) {
 		if !f.all && def != "" && name != def {
 			continue // its password is not needed, nor is its helper to be run
 		}
-		c, err := servers[name].client(s, name)
+		c, err := client(context.Background(), servers[name], name, s)
 		if err != nil {
 			wrong = append(wrong, fmt.Errorf("server %s: %w", name, err))
 		}
@@ -101,7 +124,7 @@ func (f settingsFlags) ledger(s surroundings) (ledger, string, error) {
 	if err != nil {
 		return ledger{}, "", exit.With(shared.ExitUsage, err)
 	}
-	l := file.Ledger.ledger(s)
+	l := ledgerOf(file.Ledger, s)
 	dir, _, err := l.place()
 	if err != nil {
 		return l, "", exit.Ledger(err)
@@ -113,24 +136,24 @@ func (f settingsFlags) ledger(s surroundings) (ledger, string, error) {
 // environment among them, and the name of the default. A default that is no
 // server is refused here: a request would be told of a member that it does not
 // have.
-func (f settingsFlags) servers(file configFile, getenv func(string) string) (map[string]serverFile, string, error) {
-	top := file.serverFile
-	fromEnv, err := top.environment(getenv)
+func (f settingsFlags) servers(file config.File, getenv func(string) string) (map[string]config.Server, string, error) {
+	top := file.Server
+	fromEnv, err := top.Environment(getenv)
 	if err != nil {
 		return nil, "", err
 	}
-	servers := map[string]serverFile{}
+	servers := map[string]config.Server{}
 	maps.Copy(servers, file.Servers)
 	def := file.DefaultServer
-	switch _, taken := servers[defaultServer]; {
-	case top.Host == "" && !reflect.ValueOf(file.serverFile).IsZero():
-		return nil, "", fmt.Errorf("%s: has settings of a server without a name, and no kscHost; nor has the environment", file.path)
+	switch _, taken := servers[config.DefaultServer]; {
+	case top.Host == "" && !reflect.ValueOf(file.Server).IsZero():
+		return nil, "", fmt.Errorf("%s: has settings of a server without a name, and no kscHost; nor has the environment", file.Path)
 	case top.Host != "" && taken:
-		return nil, "", fmt.Errorf("%s: servers has one named %s, which is the name of the server at the top level and of the environment: call it something else", file.path, defaultServer)
+		return nil, "", fmt.Errorf("%s: servers has one named %s, which is the name of the server at the top level and of the environment: call it something else", file.Path, config.DefaultServer)
 	case top.Host != "":
-		servers[defaultServer] = top
+		servers[config.DefaultServer] = top
 		if def == "" || fromEnv {
-			def = defaultServer // the environment comes before the file
+			def = config.DefaultServer // the environment comes before the file
 		}
 	}
 	names := strings.Join(slices.Sorted(maps.Keys(servers)), ", ")
@@ -143,7 +166,21 @@ func (f settingsFlags) servers(file configFile, getenv func(string) string) (map
 		}
 	}
 	if def != "" && servers[def].Host == "" {
-		return nil, "", fmt.Errorf("%s: /defaultServer names no configured server; configured: %s", file.path, names)
+		return nil, "", fmt.Errorf("%s: /defaultServer names no configured server; configured: %s", file.Path, names)
 	}
 	return servers, def, nil
+}
+
+// client is how a server is reached by us. A check of certificates that is switched
+// off is said each time.
+func client(ctx context.Context, server config.Server, name string, s surroundings) (ksc.Config, error) {
+	c, err := server.Client(ctx, name, s.getenv)
+	if err != nil {
+		return c, err
+	}
+	if c.Trust.Insecure {
+		fmt.Fprintf(s.err, "kes-respond: warning: kscCert is False for server %s: the server's certificate is not checked, and whoever stands between can read the password\n", name)
+	}
+	c.UserAgent = plugin.Name + "/" + version
+	return c, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/config"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/policyfile"
 	"github.com/kes-respond/kes-respond/plugin/guard"
@@ -25,6 +26,19 @@ func environ(pairs ...string) func(string) string {
 		values[pairs[i]] = pairs[i+1]
 	}
 	return func(name string) string { return values[name] }
+}
+
+// file writes a file with the given mode, whatever the umask.
+func file(t *testing.T, path, content string, mode os.FileMode) string {
+	t.Helper()
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+	require.NoError(t, os.Chmod(path, mode))
+	return path
+}
+
+func configured(t *testing.T, content string) string {
+	t.Helper()
+	return file(t, filepath.Join(t.TempDir(), "config.yaml"), content, 0o644)
 }
 
 // put together from a configuration's text, an environment and --server.
@@ -259,16 +273,16 @@ func TestConfigOfOthersIsRefused(t *testing.T) {
 	path := configured(t, "kscHost: a\n")
 	for mode, ok := range map[os.FileMode]bool{0o600: true, 0o644: true, 0o444: true, 0o664: false, 0o646: false, 0o666: false, 0o620: false, 0o602: false} {
 		require.NoError(t, os.Chmod(path, mode))
-		_, err := readConfig(path)
+		_, err := config.Read(path)
 		assert.Equal(t, ok, err == nil, "%o: %v", mode, err)
 	}
 	require.NoError(t, os.Chmod(path, 0o644))
-	_, err := readConfig(filepath.Dir(path))
+	_, err := config.Read(filepath.Dir(path))
 	assert.ErrorContains(t, err, "is no regular file")
 	if os.Getuid() != 0 {
 		t.Skip("only root can give a file away")
 	}
 	require.NoError(t, os.Chown(path, 65534, 0))
-	_, err = readConfig(path)
+	_, err = config.Read(path)
 	assert.EqualError(t, err, path+" belongs to another user; it must belong to root or to you")
 }

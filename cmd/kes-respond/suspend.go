@@ -73,7 +73,7 @@ func (f settingsFlags) withLedger(ctx context.Context, s surroundings, do func(c
 	}
 	ctx, cancel := context.WithTimeout(ctx, ledgerBound)
 	defer cancel()
-	j, err := file.Ledger.ledger(s).open(ctx)
+	j, err := ledgerOf(file.Ledger, s).open(ctx)
 	if err != nil {
 		return exit.Ledger(err)
 	}

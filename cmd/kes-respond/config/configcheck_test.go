@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"bytes"
@@ -27,7 +27,7 @@ func jsonNames(of reflect.Type) []string {
 		switch {
 		case f.Anonymous:
 			names = append(names, jsonNames(f.Type)...)
-		case name != "":
+		case name != "" && name != "-":
 			names = append(names, name)
 		}
 	}
@@ -49,9 +49,9 @@ func TestConfigSchemaAndStructAreOne(t *testing.T) {
 	require.NoError(t, json.Unmarshal(data, &s))
 	require.NoError(t, json.Unmarshal(s.Properties["servers"], &servers))
 	require.NoError(t, json.Unmarshal(s.Properties["ledger"], &ledger))
-	assert.ElementsMatch(t, jsonNames(reflect.TypeFor[configFile]()), slices.Collect(maps.Keys(s.Properties)))
-	assert.ElementsMatch(t, jsonNames(reflect.TypeFor[serverFile]()), slices.Collect(maps.Keys(servers.AdditionalProperties.Properties)))
-	assert.ElementsMatch(t, jsonNames(reflect.TypeFor[ledgerFile]()), slices.Collect(maps.Keys(ledger.Properties)))
+	assert.ElementsMatch(t, jsonNames(reflect.TypeFor[File]()), slices.Collect(maps.Keys(s.Properties)))
+	assert.ElementsMatch(t, jsonNames(reflect.TypeFor[Server]()), slices.Collect(maps.Keys(servers.AdditionalProperties.Properties)))
+	assert.ElementsMatch(t, jsonNames(reflect.TypeFor[Ledger]()), slices.Collect(maps.Keys(ledger.Properties)))
 }
 
 // TestConfigSchemaAndProgramAgree tries a value of each kind in each setting:
@@ -78,26 +78,26 @@ func TestConfigSchemaAndProgramAgree(t *testing.T) {
 	}
 	path := configured(t, "")
 	taken := map[string]bool{}
-	for _, name := range append(jsonNames(reflect.TypeFor[configFile]()), "KSCHOST", "kscPassword", "x") {
+	for _, name := range append(jsonNames(reflect.TypeFor[File]()), "KSCHOST", "kscPassword", "x") {
 		for _, raw := range values {
 			text := `{"` + name + `":` + raw + `}`
 			file(t, path, text, 0o644)
 			value, err := santhosh.UnmarshalJSON(strings.NewReader(text))
 			require.NoError(t, err)
 			says := schema.Validate(value)
-			got, err := readConfig(path)
+			got, err := Read(path)
 			if err != nil && strings.Contains(err.Error(), "must be the full path of a program") {
 				continue // what a full path is depends on the system
 			}
 			assert.Equal(t, says == nil, err == nil, "%s\nthe schema says: %v\nthe program says: %v", text, says, err)
 			if err == nil && (raw != "false" || name == "markIncidents") && raw != `{}` && raw != `""` {
-				got.path = ""
-				assert.NotEqual(t, configFile{}, got, "%s was taken and lost", text)
+				got.Path = ""
+				assert.NotEqual(t, File{}, got, "%s was taken and lost", text)
 				taken[name] = true
 			}
 		}
 	}
-	for _, name := range jsonNames(reflect.TypeFor[configFile]()) {
+	for _, name := range jsonNames(reflect.TypeFor[File]()) {
 		assert.True(t, taken[name], "no value was taken for %s", name)
 	}
 }
@@ -107,7 +107,7 @@ func BenchmarkReadConfig(b *testing.B) {
 	content := "kscHost: ksc.example\nkscPort: 13299\nkscCert: ca.pem\nkscUser: edr\nkscPasswordFile: /etc/kes-respond/password\nresponseEventIncidentArea: KUMA\n"
 	require.NoError(b, os.WriteFile(path, []byte(content), 0o600))
 	for b.Loop() {
-		if _, err := readConfig(path); err != nil {
+		if _, err := Read(path); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -12,11 +12,11 @@ import (
 	"github.com/kes-respond/kes-respond/plugin/ksc"
 )
 
-// environment puts the names of the help page, or their upper-case forms, over
+// Environment puts the names of the help page, or their upper-case forms, over
 // what the file says of the server at the top level. It says whether the host
 // came from there. A variable that is empty counts as not set. There is none
 // for a command: a variable is easier to slip in than a trusted file.
-func (c *serverFile) environment(getenv func(string) string) (host bool, err error) {
+func (c *Server) Environment(getenv func(string) string) (host bool, err error) {
 	get := func(names ...string) string {
 		for _, n := range names {
 			if v := getenv(n); v != "" {
@@ -40,7 +40,7 @@ func (c *serverFile) environment(getenv func(string) string) (host bool, err err
 		}
 	}
 	if v := get("kscPassword", "KSC_PASSWORD"); v != "" {
-		c.password = func() string { return v }
+		c.Remember(v)
 	}
 	if v := get("kscPort", "KSC_PORT"); v != "" {
 		if err := c.Port.UnmarshalJSON([]byte(strconv.Quote(v))); err != nil {
@@ -48,7 +48,7 @@ func (c *serverFile) environment(getenv func(string) string) (host bool, err err
 		}
 	}
 	if v := get("kscCert", "KSC_CERT"); v != "" {
-		c.Cert = certs{v}
+		c.Cert = Certs{v}
 		if _, pins := ksc.ParsePins(v); pins {
 			c.Cert = strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' })
 		}
@@ -63,9 +63,9 @@ func (c *serverFile) environment(getenv func(string) string) (host bool, err err
 	return get("kscHost", "KSC_HOST") != "", nil
 }
 
-// proxy follows HTTPS_PROXY and NO_PROXY as they stand when the program
+// Proxy follows HTTPS_PROXY and NO_PROXY as they stand when the program
 // starts. Loopback is never proxied.
-func proxy(getenv func(string) string) func(*url.URL) (*url.URL, error) {
+func Proxy(getenv func(string) string) func(*url.URL) (*url.URL, error) {
 	first := func(a, b string) string {
 		if v := getenv(a); v != "" {
 			return v

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"cmp"
@@ -12,15 +12,14 @@ import (
 	"strings"
 
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/trusted"
-	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/plugin/ksc"
 )
 
-// serverFile is one KSC server by the help page's names.
-type serverFile struct {
+// Server is one KSC server by the help page's names.
+type Server struct {
 	Host            string        `json:"kscHost"`
-	Port            port          `json:"kscPort"`
-	Cert            certs         `json:"kscCert"`
+	Port            Port          `json:"kscPort"`
+	Cert            Certs         `json:"kscCert"`
 	User            string        `json:"kscUser"`
 	PasswordFile    string        `json:"kscPasswordFile"`
 	PasswordCommand []string      `json:"kscPasswordCommand"`
@@ -30,20 +29,25 @@ type serverFile struct {
 	password        func() string // from the environment only; a function does not print
 }
 
-// port is a number, or text as the help page writes it. It is kept as text.
-type port string
+// DefaultServer is the name of the server that has none: the one at the top level of
+// the file, or of the environment.
+const DefaultServer = "default"
+
+// Port is a number, or text as the help page writes it. It is kept as text.
+type Port string
 
 // UnmarshalJSON reads what ksc.ParsePort does.
-func (p *port) UnmarshalJSON(data []byte) error {
+func (p *Port) UnmarshalJSON(data []byte) error {
 	text, err := ksc.ParsePort(data)
 	if err != nil {
 		return fmt.Errorf("kscPort %w", err)
 	}
-	*p = port(text)
+	*p = Port(text)
 	return nil
 }
 
-func checkHost(host string) error {
+// CheckHost says what is wrong with the address of a server.
+func CheckHost(host string) error {
 	if err := ksc.CheckHost(host); err != nil {
 		return fmt.Errorf("kscHost %w", err)
 	}
@@ -51,59 +55,57 @@ func checkHost(host string) error {
 }
 
 // from makes relative paths start in the folder of the configuration file.
-func (c serverFile) from(folder string) serverFile {
+func (c Server) from(folder string) Server {
 	c.PasswordFile = rootedIn(folder, c.PasswordFile)
 	c.Cert = slices.Clone(c.Cert)
 	for i, one := range c.Cert {
-		if _, pin := ksc.ParsePin(one); !pin && !isOff(one) {
+		if _, pin := ksc.ParsePin(one); !pin && !Off(one) {
 			c.Cert[i] = rootedIn(folder, one)
 		}
 	}
 	return c
 }
 
-// client makes the client's configuration. The password is read once here, so
+// Client makes the configuration of a client for the server of this name, save for
+// what it calls itself. The password is read once here, so
 // that what is wrong with it is named at the start; the client asks for it anew.
 // All that is wrong is named at once.
-func (c serverFile) client(s surroundings, name string) (ksc.Config, error) {
+func (c Server) Client(ctx context.Context, name string, getenv func(string) string) (ksc.Config, error) {
 	var wrong []error
 	if c.Host == "" || c.User == "" {
 		wrong = append(wrong, errors.New("kscHost and kscUser are needed"))
 	}
 	if c.Host != "" {
-		wrong = append(wrong, checkHost(c.Host))
+		wrong = append(wrong, CheckHost(c.Host))
 	}
-	trust, err := c.Cert.trust()
+	trust, err := c.Cert.Trust()
 	wrong = append(wrong, err)
 	if err := errors.Join(wrong...); err != nil {
 		return ksc.Config{}, err // no helper is run for a server that cannot be used
 	}
-	ask := c.asked(s.getenv, name)
-	if _, err := ask(context.Background()); err != nil { // a helper has its own bound
+	ask := c.asked(getenv, name)
+	if _, err := ask(ctx); err != nil { // a helper has its own bound
 		return ksc.Config{}, err
-	}
-	if trust.Insecure {
-		fmt.Fprintf(s.err, "kes-respond: warning: kscCert is False for server %s: the server's certificate is not checked, and whoever stands between can read the password\n", name)
 	}
 	at := cmp.Or(string(c.Port), ksc.DefaultPort)
 	return ksc.Config{
 		Addr: net.JoinHostPort(c.Host, at), User: c.User, AskPassword: ask, Domain: c.Domain, InternalUser: c.InternalUser,
-		VServer: c.VServer, Trust: trust, Proxy: proxy(s.getenv), UserAgent: plugin.Name + "/" + version,
+		VServer: c.VServer, Trust: trust, Proxy: Proxy(getenv),
 	}, nil
 }
 
-// certs is kscCert: one path, pin or "False", or a list of paths and pins.
-type certs []string
+// Certs is kscCert: one path, pin or "False", or a list of paths and pins.
+type Certs []string
 
 // UnmarshalJSON reads what the schema of the configuration lets through.
-func (c *certs) UnmarshalJSON(data []byte) error {
+func (c *Certs) UnmarshalJSON(data []byte) error {
 	var one string
 	var several []string
 	switch {
 	case string(data) == "false":
-		*c = certs{"False"}
+		*c = Certs{"False"}
 	case json.Unmarshal(data, &one) == nil:
-		*c = certs{one}
+		*c = Certs{one}
 	case json.Unmarshal(data, &several) == nil:
 		*c = several
 	default:
@@ -112,16 +114,16 @@ func (c *certs) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// isOff is the help page's default, which here is an explicit choice.
-func isOff(s string) bool { return s == "False" || s == "false" || s == "FALSE" }
+// Off says that a kscCert switches the check of certificates off: it is the help page's default, which here is an explicit choice.
+func Off(s string) bool { return s == "False" || s == "false" || s == "FALSE" }
 
-// trust reads kscCert: "False" switches the check off, a SHA-256 is a pin, all
+// Trust reads kscCert: "False" switches the check off, a SHA-256 is a pin, all
 // else is a file in PEM or DER. Without any the system's roots count.
-func (c certs) trust() (ksc.Trust, error) {
+func (c Certs) Trust() (ksc.Trust, error) {
 	var pins [][32]byte
 	var bundle []byte // CAs of several files make one pool only when they are read as one
 	for _, one := range c {
-		if isOff(one) {
+		if Off(one) {
 			if len(c) > 1 {
 				return ksc.Trust{}, errors.New("kscCert: false excludes everything else")
 			}

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"context"
@@ -19,10 +19,22 @@ const helperRest = 5 * time.Second
 // systemd: it grants us reading by an access list, which shows as the group's.
 const sharedByACL = 0o027
 
+// Remember has the server's password be this one, as one of the environment is: it
+// comes before all else.
+func (c *Server) Remember(password string) { c.password = func() string { return password } }
+
+// Remembered is a password that came from the environment or was remembered.
+func (c Server) Remembered() (password string, is bool) {
+	if c.password == nil {
+		return "", false
+	}
+	return c.password(), true
+}
+
 // secret finds the password as it is now: in the environment, in the file or
 // from the command that was named, else where systemd puts it. No error quotes it, nor
 // the name of a file that is not there: people put the password in its place.
-func (c serverFile) secret(ctx context.Context, getenv func(string) string, server string) (string, error) {
+func (c Server) secret(ctx context.Context, getenv func(string) string, server string) (string, error) {
 	switch {
 	case c.password != nil:
 		password := c.password()
@@ -36,7 +48,7 @@ func (c serverFile) secret(ctx context.Context, getenv func(string) string, serv
 	}
 	if folder := getenv("CREDENTIALS_DIRECTORY"); folder != "" {
 		name := "kscPassword"
-		if server != defaultServer {
+		if server != DefaultServer {
 			name += "." + server // never that of another server
 		}
 		data, err := trusted.Read(filepath.Join(folder, name), sharedByACL)
@@ -44,7 +56,7 @@ func (c serverFile) secret(ctx context.Context, getenv func(string) string, serv
 			return secret.In("systemd credential "+name, data, err)
 		}
 	}
-	if server != defaultServer {
+	if server != DefaultServer {
 		return "", errors.New("no password: set kscPasswordFile to a file that only its owner can read, or kscPasswordCommand, or hand over the systemd credential kscPassword." + server)
 	}
 	return "", errors.New("no password: set kscPassword in the environment, or kscPasswordFile to a file that only its owner can read, or kscPasswordCommand, or hand over the systemd credential kscPassword")
@@ -52,7 +64,7 @@ func (c serverFile) secret(ctx context.Context, getenv func(string) string, serv
 
 // asked is secret for a client, which asks before each login. A helper is not
 // run for each of many requests that fail one after the other.
-func (c serverFile) asked(getenv func(string) string, server string) func(context.Context) (string, error) {
+func (c Server) asked(getenv func(string) string, server string) func(context.Context) (string, error) {
 	var mu sync.Mutex
 	var password string
 	var failure error
