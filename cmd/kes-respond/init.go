@@ -4,17 +4,13 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/config"
-	"github.com/kes-respond/kes-respond/cmd/kes-respond/display"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/prompt"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/setup"
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/plugin/ksc"
 	"github.com/kes-respond/kes-respond/shared"
@@ -63,114 +59,46 @@ login refused: nothing is written.`,
 	return c
 }
 
-// foundation is a configuration on its way to its file.
-type foundation struct {
-	flags  *initFlags
-	s      surroundings
-	ask    *prompt.Prompt // nil: nobody can be asked
-	path   string         // of the configuration
-	beside string         // the password's; empty where it lies somewhere already
-	server config.Server
-	area   string
-	shown  ksc.Certificate
-}
-
 func (f *initFlags) run(ctx context.Context, s surroundings) error {
-	i := &foundation{flags: f, s: s}
-	if s.person {
-		i.ask = prompt.New(s.in, s.err)
+	path := cmp.Or(f.config.value, s.getenv("KES_RESPOND_CONFIG"))
+	if path == "" && s.account().root {
+		path = "/etc/kes-respond/config.yaml"
 	}
-	for _, step := range []func(context.Context) error{i.place, i.address, i.certificate, i.account, i.check, i.write} {
-		if err := step(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// place finds the file, before anything is asked that would be lost.
-func (i *foundation) place(context.Context) error {
-	who := i.s.account()
-	i.path = cmp.Or(i.flags.config.value, i.s.getenv("KES_RESPOND_CONFIG"))
-	if i.path == "" && who.root {
-		i.path = "/etc/kes-respond/config.yaml"
-	}
-	if i.path == "" {
+	if path == "" {
 		return exit.Usage("init: --config says which file to write; programs find it by KES_RESPOND_CONFIG or --config")
 	}
-	full, err := filepath.Abs(i.path)
+	u := setup.Setup{
+		Path: path, Force: f.force.value == "true", Given: map[string]string{}, Getenv: s.getenv, Out: s.out, Err: s.err,
+		UserAgent: plugin.Name + "/" + version, Step: s.step,
+		Try: func(ctx context.Context, server config.Server, area string) (shared.Checked, error) {
+			return tried(ctx, s, server, area)
+		},
+	}
+	for name, flag := range map[string]*once{
+		"kscHost": f.host, "kscPort": f.port, "kscUser": f.user, "kscDomain": f.domain, "kscInternalUser": f.internal, "pin": f.pin, "area": f.area,
+	} {
+		if flag.set {
+			u.Given[name] = flag.value
+		}
+	}
+	if s.person {
+		u.Ask = prompt.New(s.in, s.err)
+	}
+	return u.Run(ctx)
+}
+
+// tried is what check finds. What it writes is the ledger alone.
+func tried(ctx context.Context, s surroundings, server config.Server, area string) (shared.Checked, error) {
+	reached, err := client(ctx, server, config.DefaultServer, s)
 	if err != nil {
-		return exit.Usage("init: %w", err)
-	}
-	i.path, i.beside = full, filepath.Join(filepath.Dir(full), "password")
-	if _, err := i.server.Environment(i.s.getenv); err != nil {
-		return exit.Usage("%w", err)
-	}
-	if i.server.PasswordFile != "" {
-		if i.server.PasswordFile, err = filepath.Abs(i.server.PasswordFile); err != nil {
-			return exit.Usage("init: %w", err)
-		}
-		i.beside = ""
-	}
-	if i.path == i.beside || i.path == i.beside+apart {
-		return exit.Usage("init: %s is where the password goes; give the configuration another name", i.path)
-	}
-	for _, path := range []string{i.path, i.beside} {
-		switch info, err := os.Lstat(path); {
-		case path == "" || err != nil:
-		case !info.Mode().IsRegular(): // a folder, or a link to what is not ours
-			return exit.Usage("init: %s is no file and is left as it is; name another file to write", path)
-		case i.flags.force.value != "true":
-			return exit.Usage("init: %s is there already; --force true replaces it", path)
-		}
-	}
-	return nil
-}
-
-// wanted is the answer to a question: a flag's, the environment's, or a person's.
-func (i *foundation) wanted(ctx context.Context, flag *once, name, known, suggested, question string, check func(string) error) (string, error) {
-	if flag.set {
-		known = flag.value
-	}
-	if known == "" && i.ask == nil {
-		known = suggested
-	}
-	if known == "" {
-		if i.ask == nil {
-			return "", exit.Usage("init: --%s is required where nobody can be asked", name)
-		}
-		return i.ask.Line(ctx, question, suggested, check)
-	}
-	if err := check(known); err != nil {
-		return "", exit.Usage("init: --%s: %w", name, err)
-	}
-	return known, nil
-}
-
-func (i *foundation) address(ctx context.Context) (err error) {
-	if i.server.Host, err = i.wanted(ctx, i.flags.host, "kscHost", i.server.Host, "", "Address of the Administration Server", config.CheckHost); err != nil {
-		return err
-	}
-	at, err := i.wanted(ctx, i.flags.port, "kscPort", string(i.server.Port), ksc.DefaultPort, "OpenAPI port", func(text string) error {
-		_, err := ksc.ParsePort([]byte(strconv.Quote(text)))
-		return err
-	})
-	i.server.Port = config.Port(at)
-	return err
-}
-
-// check tries all that check does. What it writes is the ledger alone.
-func (i *foundation) check(ctx context.Context) error {
-	reached, err := client(ctx, i.server, config.DefaultServer, i.s)
-	if err != nil {
-		return exit.Usage("%w", err)
+		return shared.Checked{}, exit.Usage("%w", err)
 	}
 	p, err := plugin.New(ctx, plugin.Config{
-		Version: version, Servers: map[string]ksc.Config{config.DefaultServer: reached}, Default: config.DefaultServer, Area: i.area, CheckAnew: true,
-		Ledger: ledgerOf(config.Ledger{}, i.s).open,
+		Version: version, Servers: map[string]ksc.Config{config.DefaultServer: reached}, Default: config.DefaultServer, Area: area, CheckAnew: true,
+		Ledger: ledgerOf(config.Ledger{}, s).open,
 	})
 	if err != nil {
-		return exit.Usage("%w", err)
+		return shared.Checked{}, exit.Usage("%w", err)
 	}
 	bound, cancel := context.WithTimeout(ctx, shared.DefaultSubmitTimeout)
 	defer cancel()
@@ -179,11 +107,7 @@ func (i *foundation) check(ctx context.Context) error {
 	defer stop()
 	_ = p.Close(closing) // what was to be known is known
 	if err != nil {
-		return exit.With(shared.ExitFailed, err)
+		return checked, exit.With(shared.ExitFailed, err)
 	}
-	fmt.Fprint(i.s.err, display.Checked(checked))
-	if code := checked.Exit(); code != shared.ExitOK {
-		return exit.With(code, errors.New("nothing was written"))
-	}
-	return nil
+	return checked, nil
 }

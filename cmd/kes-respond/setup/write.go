@@ -1,4 +1,4 @@
-package main
+package setup
 
 import (
 	"bytes"
@@ -87,7 +87,7 @@ func (i *foundation) write(context.Context) (err error) {
 	if i.path != "/etc/kes-respond/config.yaml" {
 		how = " --config " + printable.ShellWord(i.path)
 	}
-	_, err = fmt.Fprintf(i.s.out, "wrote %s\nnext: kes-respond check%s\n      kes-respond isolateHost --targetHost HOST --action 1 --dryRun true%s\n", i.path, how, how)
+	_, err = fmt.Fprintf(i.Out, "wrote %s\nnext: kes-respond check%s\n      kes-respond isolateHost --targetHost HOST --action 1 --dryRun true%s\n", i.path, how, how)
 	if err != nil {
 		return exit.With(shared.ExitFailed, err)
 	}
@@ -128,12 +128,12 @@ func (i *foundation) files() error {
 		return err
 	}
 	if err := i.file(i.path, text, configMode); err != nil {
-		if i.flags.force.value != "true" {
+		if !i.Force {
 			err = errors.Join(err, os.Remove(i.beside))
 		}
 		return err
 	}
-	if i.flags.force.value != "true" {
+	if !i.Force {
 		return nil
 	}
 	if err := os.Remove(i.beside + apart); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -169,7 +169,7 @@ const (
 // file writes a file of its own, or with force in the place of one: it is never seen
 // half written, or with another mode, and lasts before what comes next.
 func (i *foundation) file(path string, data []byte, mode fs.FileMode) error {
-	passed := i.s.step
+	passed := i.Step
 	if passed == nil {
 		passed = func(string) {}
 	}
@@ -200,7 +200,7 @@ func (i *foundation) file(path string, data []byte, mode fs.FileMode) error {
 // put gives a whole file its name. Without force it takes the place of none, also
 // where one came since that was looked at.
 func (i *foundation) put(part, path string) error {
-	if i.flags.force.value == "true" {
+	if i.Force {
 		return atomic.ReplaceFile(part, path)
 	}
 	err := os.Link(part, path)

@@ -1,4 +1,4 @@
-package main
+package setup
 
 import (
 	"context"
@@ -11,7 +11,6 @@ import (
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/config"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
-	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/plugin/ksc"
 	"github.com/kes-respond/kes-respond/shared"
 )
@@ -28,7 +27,7 @@ func (i *foundation) certificate(ctx context.Context) error {
 	}
 	client, err := ksc.New(ksc.Config{
 		Addr: hostPort(i.server), User: "nobody", AskPassword: func(context.Context) (string, error) { return "", errors.New("no password is asked for here") },
-		Trust: trust, Proxy: config.Proxy(i.s.getenv), UserAgent: plugin.Name + "/" + version,
+		Trust: trust, Proxy: config.Proxy(i.Getenv), UserAgent: i.UserAgent,
 	})
 	if err != nil {
 		return exit.Usage("%w", err)
@@ -37,22 +36,23 @@ func (i *foundation) certificate(ctx context.Context) error {
 	if err != nil {
 		return exit.With(shared.ExitReach, fmt.Errorf("%w; nothing was written", err))
 	}
-	fmt.Fprintf(i.s.err, "The server shows this certificate:\n  subject  %s\n  issuer   %s\n  valid    %s to %s\n  SHA-256  %s\n",
+	fmt.Fprintf(i.Err, "The server shows this certificate:\n  subject  %s\n  issuer   %s\n  valid    %s to %s\n  SHA-256  %s\n",
 		printable.Text(i.shown.Subject), printable.Text(i.shown.Issuer), i.shown.NotBefore.Format(time.DateOnly), i.shown.NotAfter.Format(time.DateOnly), i.shown.SHA256)
-	pin, _ := ksc.ParsePin(i.flags.pin.value)
+	given, compared := i.Given["pin"]
+	pin, _ := ksc.ParsePin(given)
 	switch {
-	case i.flags.pin.set && hex.EncodeToString(pin[:]) != strings.ToLower(i.shown.SHA256):
+	case compared && hex.EncodeToString(pin[:]) != strings.ToLower(i.shown.SHA256):
 		return exit.With(shared.ExitReach, fmt.Errorf("this is not the certificate that --pin names: either it was replaced, or somebody stands between; nothing was written"))
-	case i.flags.pin.set:
+	case compared:
 	case i.shown.Problem == "": // what kscCert names vouches for it, or the system's authorities do
 		return nil
 	case len(i.server.Cert) > 0:
 		return exit.With(shared.ExitReach, fmt.Errorf("kscCert does not vouch for it: %s; nothing was written", i.shown.Problem))
-	case i.ask == nil:
+	case i.Ask == nil:
 		return exit.Usage("init: compare the SHA-256 with the certificate on the Administration Server, and say --pin %s; nothing was written", i.shown.SHA256)
 	default:
-		fmt.Fprintln(i.s.err, "Compare the SHA-256 with the certificate on the Administration Server itself (klserver.cer), not over this connection.")
-		same, err := i.ask.Yes(ctx, "Is it the same?")
+		fmt.Fprintln(i.Err, "Compare the SHA-256 with the certificate on the Administration Server itself (klserver.cer), not over this connection.")
+		same, err := i.Ask.Yes(ctx, "Is it the same?")
 		if err != nil {
 			return err
 		}

@@ -1,4 +1,4 @@
-package main
+package setup
 
 import (
 	"context"
@@ -14,31 +14,32 @@ import (
 
 // account asks for the account and its password.
 func (i *foundation) account(ctx context.Context) (err error) {
-	if i.flags.domain.set {
-		i.server.Domain = i.flags.domain.value
+	if domain, given := i.Given["kscDomain"]; given {
+		i.server.Domain = domain
 	}
-	if i.flags.internal.set {
-		i.server.InternalUser = i.flags.internal.value == "true"
+	internal, told := i.Given["kscInternalUser"]
+	if told {
+		i.server.InternalUser = internal == "true"
 	}
 	if err := i.user(ctx); err != nil {
 		return err
 	}
-	if i.ask != nil && !i.flags.internal.set && !i.server.InternalUser && i.server.Domain == "" {
-		if i.server.InternalUser, err = i.ask.Yes(ctx, "Does the account live in KSC, and not in Windows or a domain?"); err != nil {
+	if i.Ask != nil && !told && !i.server.InternalUser && i.server.Domain == "" {
+		if i.server.InternalUser, err = i.Ask.Yes(ctx, "Does the account live in KSC, and not in Windows or a domain?"); err != nil {
 			return err
 		}
 	}
 	if _, known := i.server.Remembered(); !known && i.server.PasswordFile == "" {
-		if i.ask == nil {
+		if i.Ask == nil {
 			return exit.Usage("init: no password: set kscPassword in the environment, or kscPasswordFile to a file that only its owner can read")
 		}
-		password, err := i.ask.Secret(ctx, "Password (it is not shown)", func(text string) error { return secret.Check("the answer", text) })
+		password, err := i.Ask.Secret(ctx, "Password (it is not shown)", func(text string) error { return secret.Check("the answer", text) })
 		if err != nil {
 			return err
 		}
 		i.server.Remember(password)
 	}
-	i.area, err = i.wanted(ctx, i.flags.area, "area", "", shared.DefaultArea, "Name of the calling application, as console tasks show it", shared.CheckArea)
+	i.area, err = i.wanted(ctx, "area", "", shared.DefaultArea, "Name of the calling application, as console tasks show it", shared.CheckArea)
 	return err
 }
 
@@ -56,12 +57,12 @@ func (i *foundation) user(ctx context.Context) (err error) {
 		}
 		return nil
 	}
-	if i.server.User, err = i.wanted(ctx, i.flags.user, "kscUser", i.server.User, "", `Account (DOMAIN\user for one of a domain)`, check); err != nil || whole {
+	if i.server.User, err = i.wanted(ctx, "kscUser", i.server.User, "", `Account (DOMAIN\user for one of a domain)`, check); err != nil || whole {
 		return err
 	}
 	if domain, user, parted := strings.Cut(i.server.User, `\`); parted {
 		i.server.Domain, i.server.User = domain, user
-		fmt.Fprintf(i.s.err, "kes-respond: taken as the account %s of the domain %s\n", printable.Text(user), printable.Text(domain))
+		fmt.Fprintf(i.Err, "kes-respond: taken as the account %s of the domain %s\n", printable.Text(user), printable.Text(domain))
 	}
 	return nil
 }
