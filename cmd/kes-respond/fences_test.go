@@ -48,7 +48,7 @@ var mayImport = map[string][]string{
 	"cmd/kes-respond": {
 		"shared", "shared/jsonl", "shared/rpc", "manifest", "plugin", "plugin/task", "plugin/ksc", "plugin/guard", "plugin/journal", "plugin/journal/report",
 		"cmd/kes-respond/bulk", "cmd/kes-respond/config", "cmd/kes-respond/dialect", "cmd/kes-respond/display", "cmd/kes-respond/exit", "cmd/kes-respond/params", "cmd/kes-respond/policyfile", "cmd/kes-respond/printable",
-		"cmd/kes-respond/prompt", "cmd/kes-respond/secret", "cmd/kes-respond/setup", "cmd/kes-respond/strict", "cmd/kes-respond/targets", "cmd/kes-respond/trusted",
+		"cmd/kes-respond/prompt", "cmd/kes-respond/render", "cmd/kes-respond/secret", "cmd/kes-respond/setup", "cmd/kes-respond/strict", "cmd/kes-respond/targets", "cmd/kes-respond/trusted",
 	},
 	"cmd/kes-respond/bulk": {
 		"shared", "plugin", "plugin/guard", "plugin/journal",
@@ -64,10 +64,11 @@ var mayImport = map[string][]string{
 	"cmd/kes-respond/policyfile": {"shared", "plugin/guard", "cmd/kes-respond/strict", "cmd/kes-respond/trusted"},
 	"cmd/kes-respond/printable":  nil,
 	"cmd/kes-respond/prompt":     {"shared", "cmd/kes-respond/exit", "cmd/kes-respond/printable"},
+	"cmd/kes-respond/render":     {"plugin/journal/report", "cmd/kes-respond/exit", "cmd/kes-respond/printable"},
 	"cmd/kes-respond/secret":     nil,
 	"cmd/kes-respond/setup": {
 		"shared", "plugin/ksc",
-		"cmd/kes-respond/config", "cmd/kes-respond/display", "cmd/kes-respond/exit", "cmd/kes-respond/printable", "cmd/kes-respond/prompt", "cmd/kes-respond/secret",
+		"cmd/kes-respond/config", "cmd/kes-respond/display", "cmd/kes-respond/exit", "cmd/kes-respond/printable", "cmd/kes-respond/prompt", "cmd/kes-respond/render", "cmd/kes-respond/secret",
 	},
 	"cmd/kes-respond/strict":  {"shared", "manifest", "cmd/kes-respond/trusted"},
 	"cmd/kes-respond/targets": {"shared", "plugin/task", "cmd/kes-respond/display", "cmd/kes-respond/exit", "cmd/kes-respond/printable", "cmd/kes-respond/trusted"},

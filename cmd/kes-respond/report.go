@@ -2,22 +2,17 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"runtime"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/render"
 	"github.com/kes-respond/kes-respond/plugin"
 	"github.com/kes-respond/kes-respond/plugin/journal"
 	"github.com/kes-respond/kes-respond/plugin/journal/report"
@@ -100,7 +95,7 @@ func (f reportFlags) run(ctx context.Context, s surroundings) error {
 		err = f.print(s, made)
 	}
 	if err == nil && !made.Proof.Sound {
-		err = exit.With(shared.ExitFailed, errors.New(unproved(made.Proof)))
+		err = exit.With(shared.ExitFailed, errors.New(render.Unproved(made.Proof)))
 	}
 	return err
 }
@@ -115,7 +110,7 @@ func (f reportFlags) sense() error {
 	case f.force.set && !f.html.set:
 		return exit.Usage("report: --force is about the file of --html")
 	case f.html.set && f.html.value != "-":
-		return replaceable(f.html.value, f.force.value == "true")
+		return render.Replaceable(f.html.value, f.force.value == "true")
 	}
 	return nil
 }
@@ -165,7 +160,7 @@ func (f reportFlags) print(s surroundings, r report.Report) error {
 		}
 		out.Write(append(line, '\n'))
 	} else {
-		reportText(out, r)
+		render.Text(out, r)
 	}
 	if err := out.Flush(); err != nil {
 		return exit.With(shared.ExitFailed, fmt.Errorf("the report could not be written: %w", err))
@@ -175,14 +170,14 @@ func (f reportFlags) print(s surroundings, r report.Report) error {
 
 // write has the page drawn and puts it where it belongs.
 func (f reportFlags) write(ctx context.Context, s surroundings, r report.Report) error {
-	page, err := drawn(ctx, s, r)
+	page, err := render.Page(ctx, s.executable, r)
 	if err != nil {
 		return exit.With(shared.ExitFailed, fmt.Errorf("the page could not be drawn: %w", err))
 	}
 	if f.html.value == "-" {
 		_, err = s.out.Write(page)
 	} else {
-		err = writePage(f.html.value, page, f.force.value == "true")
+		err = render.Write(f.html.value, page, f.force.value == "true")
 	}
 	if errors.Is(err, os.ErrExist) {
 		return exit.Usage("report: %s is there already; --force true replaces it", f.html.value)
@@ -196,41 +191,18 @@ func (f reportFlags) write(ctx context.Context, s surroundings, r report.Report)
 	return nil
 }
 
-// drawn is the page that kes-respond-report makes of a report. It is a program
-// of its own because what draws charts would be paid for by every start. It is
-// not looked for in PATH, where another one may come first, and is told nothing
-// of the environment, where the password may be.
-func drawn(ctx context.Context, s surroundings, r report.Report) ([]byte, error) {
-	if s.executable == "" {
-		return nil, errors.New("the system does not say where kes-respond lies, and kes-respond-report lies beside it")
+// proved says whether what was reported is as it was written. That it cannot be
+// proved is no reason to tell nothing.
+func proved(ctx context.Context, l ledger, dir string, r *report.Report) {
+	v := verified{Directory: dir, Anchor: l.file.AnchorFile}
+	if _, err := v.verify(ctx, l); err != nil {
+		r.Proof.Error = printable.Text(err.Error())
+		return
 	}
-	here, err := filepath.EvalSymlinks(s.executable)
-	if err != nil {
-		return nil, err
+	r.Proof = report.Proof{Sound: v.Sound, Lines: v.Lines, Heads: v.Heads, Flaws: len(v.Flaws)}
+	if len(v.Flaws) > 0 {
+		f := v.Flaws[0]
+		r.Proof.First = printable.Text(fmt.Sprintf("%s, line %d: %s", f.File, f.Line, f.What))
 	}
-	program := filepath.Join(filepath.Dir(here), "kes-respond-report")
-	if runtime.GOOS == "windows" {
-		program += ".exe"
-	}
-	if _, err := os.Stat(program); errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%s is not there: put it beside kes-respond, or leave out --html", program)
-	}
-	data, err := json.Marshal(r)
-	if err != nil {
-		return nil, err
-	}
-	var page, complaint bytes.Buffer
-	cmd := exec.CommandContext(ctx, program)
-	cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = []string{}, bytes.NewReader(data), &page, &complaint
-	const mend = "\n  take kes-respond and kes-respond-report of the same release"
-	if err := cmd.Run(); err != nil {
-		if text := strings.TrimSpace(complaint.String()); text != "" {
-			return nil, errors.New(text + mend)
-		}
-		return nil, fmt.Errorf("%s: %w", program, err)
-	}
-	if !bytes.HasSuffix(bytes.TrimSpace(page.Bytes()), []byte("</html>")) {
-		return nil, fmt.Errorf("%s gave no page%s", program, mend)
-	}
-	return page.Bytes(), nil
+	r.Dropped = v.Sound && v.First > 1 // else files may as well have been taken away
 }

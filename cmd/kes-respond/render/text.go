@@ -1,4 +1,4 @@
-package main
+package render
 
 import (
 	"fmt"
@@ -14,29 +14,29 @@ import (
 // fewRows is how many of a list the text shows; the page and JSON have more.
 const fewRows = 10
 
-// reportText writes the sums of a report for people. The caller sees to errors
+// Text writes the sums of a report for people. The caller sees to errors
 // of the writer.
-func reportText(out io.Writer, r report.Report) {
+func Text(out io.Writer, r report.Report) {
 	fmt.Fprintf(out, "Requests from %s to %s: %d\n", r.Since.Format(time.RFC3339), r.Until.Format(time.RFC3339), r.Requests)
 	fmt.Fprintf(out, "Machine %s, ledger in %s, %s\n", orDash(r.Machine), r.Ledger, r.Program)
-	reportProof(out, r)
+	proof(out, r)
 	if r.Requests > 0 {
 		var sums []report.Group
 		for _, s := range r.Outcomes {
 			sums = append(sums, report.Group{Name: s.Name, Count: s.Count})
 		}
-		reportGroups(out, "Outcome", sums, 0)
-		reportGroups(out, "Effect", r.Effects, 0)
-		reportGroups(out, "Task", r.Tasks, 0)
-		reportGroups(out, "Host", r.Hosts.Top, r.Hosts.More)
-		reportGroups(out, "Who", r.People.Top, r.People.More)
-		reportReasons(out, r.Reasons)
-		reportTook(out, r.Took)
+		groups(out, "Outcome", sums, 0)
+		groups(out, "Effect", r.Effects, 0)
+		groups(out, "Task", r.Tasks, 0)
+		groups(out, "Host", r.Hosts.Top, r.Hosts.More)
+		groups(out, "Who", r.People.Top, r.People.More)
+		reasons(out, r.Reasons)
+		took(out, r.Took)
 	}
-	reportOpen(out, r)
+	open(out, r)
 }
 
-func reportGroups(out io.Writer, title string, groups []report.Group, more int) {
+func groups(out io.Writer, title string, groups []report.Group, more int) {
 	if len(groups) == 0 {
 		return
 	}
@@ -65,8 +65,8 @@ func reportGroups(out io.Writer, title string, groups []report.Group, more int) 
 	}
 }
 
-// reportReasons are not cut: they are what the person was told.
-func reportReasons(out io.Writer, reasons report.Groups) {
+// reasons are not cut: they are what the person was told.
+func reasons(out io.Writer, reasons report.Groups) {
 	if len(reasons.Top) == 0 {
 		return
 	}
@@ -80,7 +80,7 @@ func reportReasons(out io.Writer, reasons report.Groups) {
 	}
 }
 
-func reportTook(out io.Writer, t report.Took) {
+func took(out io.Writer, t report.Took) {
 	fmt.Fprintln(out)
 	if t.Known == 0 {
 		fmt.Fprintln(out, "How long requests took until they had ended on the host is known of none.")
@@ -93,7 +93,7 @@ func reportTook(out io.Writer, t report.Took) {
 	}
 }
 
-func reportOpen(out io.Writer, r report.Report) {
+func open(out io.Writer, r report.Report) {
 	fmt.Fprintln(out)
 	if r.OpenError != "" {
 		fmt.Fprintf(out, "Which requests run could not be seen: %s\n", r.OpenError)

@@ -1,44 +1,26 @@
-package main
+package render
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"time"
 
-	"github.com/kes-respond/kes-respond/cmd/kes-respond/printable"
 	"github.com/kes-respond/kes-respond/plugin/journal/report"
 )
 
-// proved says whether what was reported is as it was written. That it cannot be
-// proved is no reason to tell nothing.
-func proved(ctx context.Context, l ledger, dir string, r *report.Report) {
-	v := verified{Directory: dir, Anchor: l.file.AnchorFile}
-	if _, err := v.verify(ctx, l); err != nil {
-		r.Proof.Error = printable.Text(err.Error())
-		return
-	}
-	r.Proof = report.Proof{Sound: v.Sound, Lines: v.Lines, Heads: v.Heads, Flaws: len(v.Flaws)}
-	if len(v.Flaws) > 0 {
-		f := v.Flaws[0]
-		r.Proof.First = printable.Text(fmt.Sprintf("%s, line %d: %s", f.File, f.Line, f.What))
-	}
-	r.Dropped = v.Sound && v.First > 1 // else files may as well have been taken away
-}
-
-// unproved is what a report has to say of a ledger that is not sound.
-func unproved(p report.Proof) string {
+// Unproved is what a report has to say of a ledger that is not sound.
+func Unproved(p report.Proof) string {
 	if p.Error != "" {
 		return "whether the ledger is as it was written could not be proved: " + p.Error
 	}
 	return fmt.Sprintf("the ledger is not as it was written, so the report may be wrong; flaws: %d, the first one: %s (kes-respond journal verify names all)", p.Flaws, p.First)
 }
 
-// reportProof says how far the rest can be trusted.
-func reportProof(out io.Writer, r report.Report) {
+// proof says how far the rest can be trusted.
+func proof(out io.Writer, r report.Report) {
 	switch p := r.Proof; {
 	case !p.Sound:
-		fmt.Fprintf(out, "NOT PROVED: %s\n", unproved(p))
+		fmt.Fprintf(out, "NOT PROVED: %s\n", Unproved(p))
 	case p.Heads > 0:
 		fmt.Fprintf(out, "Proved: each of the ledger's %d lines is as it was written, %d by the anchor\n", p.Lines, p.Heads)
 	default:

@@ -1,4 +1,4 @@
-package main
+package render
 
 import (
 	"errors"
@@ -10,10 +10,10 @@ import (
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/exit"
 )
 
-// replaceable refuses a name under which something is that is not replaced. A
+// Replaceable refuses a name under which something is that is not replaced. A
 // link would be replaced itself, and whoever reads what it leads to would go on
 // reading the old page; a pipe or a device would be gone.
-func replaceable(path string, replace bool) error {
+func Replaceable(path string, replace bool) error {
 	info, err := os.Lstat(path)
 	switch {
 	case err != nil: // nothing is there, or writing says what is wrong
@@ -30,10 +30,10 @@ func replaceable(path string, replace bool) error {
 	return nil
 }
 
-// writePage writes a file that only its owner can read, whole or not at all. A
+// Write writes a file that only its owner can read, whole or not at all. A
 // file that is there already is replaced only where that is wanted; else the
 // error is os.ErrExist. A name that others could take meanwhile is taken first.
-func writePage(path string, data []byte, replace bool) (err error) {
+func Write(path string, data []byte, replace bool) (err error) {
 	temporary, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // mode 0600
 	if err != nil {
 		return err
