@@ -47,9 +47,10 @@ var mayImport = map[string][]string{
 	"cmd/kes-respond-report": {"shared", "plugin/journal/report"},
 	"cmd/kes-respond": {
 		"shared", "shared/jsonl", "shared/rpc", "manifest", "plugin", "plugin/task", "plugin/ksc", "plugin/guard", "plugin/journal", "plugin/journal/report",
-		"cmd/kes-respond/bulk", "cmd/kes-respond/config", "cmd/kes-respond/dialect", "cmd/kes-respond/display", "cmd/kes-respond/exit", "cmd/kes-respond/params", "cmd/kes-respond/policyfile", "cmd/kes-respond/printable",
+		"cmd/kes-respond/anchor", "cmd/kes-respond/bulk", "cmd/kes-respond/config", "cmd/kes-respond/dialect", "cmd/kes-respond/display", "cmd/kes-respond/exit", "cmd/kes-respond/params", "cmd/kes-respond/policyfile", "cmd/kes-respond/printable",
 		"cmd/kes-respond/prompt", "cmd/kes-respond/render", "cmd/kes-respond/secret", "cmd/kes-respond/setup", "cmd/kes-respond/strict", "cmd/kes-respond/targets", "cmd/kes-respond/trusted",
 	},
+	"cmd/kes-respond/anchor": nil,
 	"cmd/kes-respond/bulk": {
 		"shared", "plugin", "plugin/guard", "plugin/journal",
 		"cmd/kes-respond/display", "cmd/kes-respond/exit", "cmd/kes-respond/printable", "cmd/kes-respond/targets",

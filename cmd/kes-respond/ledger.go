@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/anchor"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/config"
 	"github.com/kes-respond/kes-respond/plugin/journal"
 )
@@ -28,7 +29,7 @@ func ledgerOf(l config.Ledger, s surroundings) ledger {
 		PID: s.pid, Group: l.Group, KeepFor: keep, DuplicateWindow: window,
 		MaxBytes: int64(l.MaxMegabytes) << 20, Step: s.step,
 	}
-	if a := newAnchor(l); a != nil {
+	if a := anchor.New(l.AnchorFile, l.AnchorSyslog); a != nil {
 		o.Anchor = a
 	}
 	return ledger{s, l, o}

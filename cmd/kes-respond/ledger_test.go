@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"errors"
 	"io"
 	"os"
 	"os/user"
@@ -15,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/kes-respond/kes-respond/cmd/kes-respond/anchor"
 	"github.com/kes-respond/kes-respond/cmd/kes-respond/config"
 	"github.com/kes-respond/kes-respond/plugin/journal"
 )
@@ -92,7 +91,7 @@ func TestLedgerSettings(t *testing.T) {
 	dir, _, err := l.place()
 	require.NoError(t, err)
 	assert.Equal(t, filepath.Join(filepath.Dir(path), "l"), dir)
-	assert.Equal(t, &anchor{file: filepath.Join(filepath.Dir(path), "a")}, l.options.Anchor)
+	assert.Equal(t, anchor.New(filepath.Join(filepath.Dir(path), "a"), false), l.options.Anchor)
 	l.options.Anchor = nil
 	assert.Equal(t, journal.Options{PID: 7, Group: true, KeepFor: 400 * 24 * time.Hour, MaxBytes: 64 << 20, DuplicateWindow: 90 * time.Second}, l.options)
 
@@ -124,55 +123,4 @@ func TestTheProgramIsToldOfTheLedgersSteps(t *testing.T) {
 	assert.Equal(t, 4711, r.PID)
 	require.NoError(t, j.Close())
 	assert.DirExists(t, filepath.Join(dir, "ledger"))
-}
-
-// failing is a log that is not there.
-type failing struct{ bytes.Buffer }
-
-func (f *failing) Write([]byte) (int, error) { return 0, errors.New("gone") }
-
-func TestAnchorTellsEachPlace(t *testing.T) {
-	assert.Nil(t, newAnchor(config.Ledger{}))
-	path := filepath.Join(t.TempDir(), "heads")
-	var log bytes.Buffer
-	a := newAnchor(config.Ledger{AnchorFile: path, AnchorSyslog: true})
-	a.log = &log
-	for _, line := range []string{"1\n", "2\n"} {
-		n, err := a.Write([]byte(line))
-		require.NoError(t, err)
-		assert.Equal(t, 2, n)
-	}
-	text, err := os.ReadFile(path)
-	require.NoError(t, err)
-	assert.Equal(t, "1\n2\n", string(text))
-	assert.Equal(t, "1\n2\n", log.String())
-
-	a.log = &failing{}
-	_, err = a.Write([]byte("3\n"))
-	assert.ErrorContains(t, err, "gone")
-	text, err = os.ReadFile(path)
-	require.NoError(t, err)
-	assert.Equal(t, "1\n2\n3\n", string(text), "one place that fails does not keep it from the other")
-
-	// Who turns logs over moves it away; the next line begins a new one.
-	require.NoError(t, os.Rename(path, path+".1"))
-	a.log = &log
-	_, err = a.Write([]byte("4\n"))
-	require.NoError(t, err)
-	assert.FileExists(t, path)
-}
-
-// TestAnchorPathsOthersCouldBend: a link in a folder that others write to
-// leads where they like.
-func TestAnchorPathsOthersCouldBend(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("access lists are not looked at there")
-	}
-	dir := t.TempDir()
-	require.NoError(t, os.Mkdir(filepath.Join(dir, "real"), 0o700))
-	require.NoError(t, os.Symlink(filepath.Join(dir, "real"), filepath.Join(dir, "ours")))
-	path := filepath.Join(dir, "ours", "heads")
-	require.NoError(t, newAnchor(config.Ledger{AnchorFile: path}).append([]byte("1\n")), "a link that only we can place")
-	require.NoError(t, os.Chmod(dir, 0o777|os.ModeSticky))
-	assert.ErrorContains(t, newAnchor(config.Ledger{AnchorFile: path}).append([]byte("2\n")), "ours is a symbolic link")
 }

@@ -1,31 +1,32 @@
-package main
+// Package anchor takes the heads of the ledger's chain to places that who can change
+// the ledger cannot change: a file of another user's, or the system's log.
+package anchor
 
 import (
 	"errors"
 	"fmt"
 	"io"
-
-	"github.com/kes-respond/kes-respond/cmd/kes-respond/config"
 )
 
-// anchor takes the heads of the ledger's chain to places outside of the ledger:
-// a line for each flush. What it fails at the ledger tells when it is closed.
-type anchor struct {
+// Anchor takes a line for each flush of the ledger. What it fails at the ledger tells
+// when it is closed.
+type Anchor struct {
 	file   string // opened for each line: whoever turns logs over may move it away
 	syslog bool
 	log    io.Writer // the system's log, once it is connected
 }
 
-// newAnchor is nil where none is configured.
-func newAnchor(l config.Ledger) *anchor {
-	if l.AnchorFile == "" && !l.AnchorSyslog {
+// New takes lines to a file, where one is named, and to the system's log; it is nil
+// where both are left out.
+func New(file string, syslog bool) *Anchor {
+	if file == "" && !syslog {
 		return nil
 	}
-	return &anchor{file: l.AnchorFile, syslog: l.AnchorSyslog}
+	return &Anchor{file: file, syslog: syslog}
 }
 
-// Write hands one line to each place.
-func (a *anchor) Write(line []byte) (int, error) {
+// Write hands one line to each place; one that fails does not keep it from the other.
+func (a *Anchor) Write(line []byte) (int, error) {
 	var errs []error
 	if a.file != "" {
 		errs = append(errs, a.append(line))
@@ -38,7 +39,7 @@ func (a *anchor) Write(line []byte) (int, error) {
 
 // append adds a line to the file in one write, so that those of several
 // processes stay whole.
-func (a *anchor) append(line []byte) error {
+func (a *Anchor) append(line []byte) error {
 	f, err := openToAppend(a.file)
 	if err != nil {
 		return err
@@ -56,7 +57,7 @@ func (a *anchor) append(line []byte) error {
 	return errors.Join(err, f.Close())
 }
 
-func (a *anchor) report(line []byte) (err error) {
+func (a *Anchor) report(line []byte) (err error) {
 	if a.log == nil {
 		if a.log, err = systemLog(); err != nil {
 			a.log = nil
