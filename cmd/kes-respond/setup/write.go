@@ -24,11 +24,13 @@ import (
 )
 
 // The modes of what init writes: nobody but the owner reads the password, and
-// nobody else writes the configuration.
+// nobody else writes the configuration. Into the folder anybody may look: where it
+// is root's, every user's program looks there for a policy, and does not start where
+// it cannot.
 const (
 	passwordMode fs.FileMode = 0o600
 	configMode   fs.FileMode = 0o640
-	folderMode   fs.FileMode = 0o750
+	folderMode   fs.FileMode = 0o755
 )
 
 func hostPort(s config.Server) string {
