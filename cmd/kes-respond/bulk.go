@@ -172,11 +172,24 @@ func (f *taskFlags) runBulk(ctx context.Context, s surroundings) error {
 		return err
 	}
 	return withPlugin(ctx, s, f.common, func(p *plugin.Plugin, set settings) error {
-		if o.Grace = bulk.Grace(set.plugin.FollowCalls); f.bulk.grace.set {
-			o.Grace, _ = time.ParseDuration(f.bulk.grace.value) // checked
-		}
+		f.bulk.paced(s, &o, set.plugin.FollowCalls)
 		return bulk.Run(ctx, p, o)
 	})
+}
+
+// longEnds is how long it takes to see all targets to their ends before that is said
+// beforehand.
+const longEnds = 10 * time.Minute
+
+// paced is what an order takes from the number of calls by which it is followed.
+func (f bulkFlags) paced(s surroundings, o *bulk.Order, followCalls int) {
+	if o.Grace = bulk.Grace(followCalls); f.grace.set {
+		o.Grace, _ = time.ParseDuration(f.grace.value) // checked
+	}
+	if takes := bulk.Ends(len(o.Targets), followCalls); takes > longEnds && o.Template.Wait == shared.WaitDone && !o.Template.DryRun && !o.Quiet {
+		fmt.Fprintf(s.err, "kes-respond: with followCalls %d (calls to KSC a minute) to see %d targets to their ends takes %v or more; where KSC can bear it, allow more in the configuration\n",
+			followCalls, len(o.Targets), takes.Round(time.Second))
+	}
 }
 
 // order is how the flags have the template sent.

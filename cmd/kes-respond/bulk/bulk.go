@@ -46,6 +46,15 @@ func Grace(followCalls int) time.Duration {
 	return min(guard.QuotaSpan, max(leastGrace, time.Minute*guard.QuotaWarning*callsAnEnd/time.Duration(max(followCalls, 1))))
 }
 
+// Ends is how long it takes at least to see so many targets to their ends where so
+// many calls a minute are made for that; 0 where none are made.
+func Ends(targets, followCalls int) time.Duration {
+	if followCalls <= 0 {
+		return 0
+	}
+	return time.Minute * time.Duration(targets) * callsAnEnd / time.Duration(followCalls)
+}
+
 // View is how what happens is shown.
 type View struct {
 	Out, Err io.Writer

@@ -206,3 +206,9 @@ func TestGraceIsLongerWhereCallsAreFew(t *testing.T) {
 		assert.Equal(t, want, bulk.Grace(calls), "%d calls a minute", calls)
 	}
 }
+
+func TestEndsTakeTheirCalls(t *testing.T) {
+	assert.Equal(t, 125*time.Minute, bulk.Ends(1000, 120))
+	assert.Equal(t, 150*time.Second, bulk.Ends(1000, 6000))
+	assert.Zero(t, bulk.Ends(1000, 0))
+}
