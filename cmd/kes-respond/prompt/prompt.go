@@ -61,15 +61,24 @@ func (q *Prompt) Line(ctx context.Context, question, suggested string, check fun
 	return "", exit.With(shared.ExitUsage, errNotAnswered)
 }
 
-// Yes asks for a yes; everything else is a no.
+// Yes asks for a yes; an empty line is a no. What is neither is asked again: it is no
+// yes, and may not have been meant as a no.
 func (q *Prompt) Yes(ctx context.Context, question string) (bool, error) {
-	fmt.Fprintf(q.out, "%s [y/N] ", question)
-	text, err := q.answer(ctx, func() (string, error) { return q.in.ReadString('\n') })
-	switch strings.ToLower(strings.TrimSpace(text)) {
-	case "y", "yes":
-		return err == nil, err
+	for range mostTries {
+		fmt.Fprintf(q.out, "%s [y/N] ", question)
+		text, err := q.answer(ctx, func() (string, error) { return q.in.ReadString('\n') })
+		if err != nil {
+			return false, err
+		}
+		switch strings.ToLower(strings.TrimSpace(text)) {
+		case "y", "yes":
+			return true, nil
+		case "", "n", "no":
+			return false, nil
+		}
+		fmt.Fprintf(q.out, "  answer y or n\n")
 	}
-	return false, err
+	return false, exit.With(shared.ExitUsage, errNotAnswered)
 }
 
 // Secret asks for what is not shown as it is typed. check says what is wrong with

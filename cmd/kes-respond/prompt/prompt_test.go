@@ -22,17 +22,31 @@ func code(t *testing.T, err error) int {
 	return end.Code
 }
 
-// TestOnlyAYesIsAYes, and where nothing can be typed any more nobody has answered.
+// TestOnlyAYesIsAYes, and where nothing can be typed any more nobody has answered. A
+// word that is neither is asked about: in another language it may have been a yes.
 func TestOnlyAYesIsAYes(t *testing.T) {
 	for typed, want := range map[string]bool{
 		"y\n": true, "yes\n": true, " YES \r\n": true, "y": true,
-		"\n": false, "n\n": false, "yep\n": false, "yes please\n": false, "\x00y\n": false,
+		"\n": false, "n\n": false, " No \n": false,
 	} {
 		var out strings.Builder
 		sure, err := prompt.New(strings.NewReader(typed), &out).Yes(t.Context(), "Sure?")
 		require.NoError(t, err, "%q", typed)
 		assert.Equal(t, want, sure, "%q", typed)
 		assert.Equal(t, "Sure? [y/N] ", out.String())
+	}
+	for _, typed := range []string{"yep\n", "yes please\n", "\x00y\n", "да\n", "hunter2\n"} {
+		var out strings.Builder
+		sure, err := prompt.New(strings.NewReader(typed+"y\n"), &out).Yes(t.Context(), "Sure?")
+		require.NoError(t, err, "%q", typed)
+		assert.True(t, sure, "%q", typed)
+		assert.Equal(t, "Sure? [y/N]   answer y or n\nSure? [y/N] ", out.String(), "and what was typed is not said again")
+		sure, err = prompt.New(strings.NewReader(strings.Repeat(typed, 3)+"y\n"), io.Discard).Yes(t.Context(), "Sure?")
+		assert.False(t, sure, "%q", typed)
+		assert.Equal(t, shared.ExitUsage, code(t, err))
+		sure, err = prompt.New(strings.NewReader(typed), io.Discard).Yes(t.Context(), "Sure?")
+		assert.False(t, sure, "%q", typed)
+		assert.Equal(t, shared.ExitCancelled, code(t, err))
 	}
 	sure, err := prompt.New(strings.NewReader(""), io.Discard).Yes(t.Context(), "Sure?")
 	assert.False(t, sure)
