@@ -184,7 +184,7 @@ func TestAHostThatSleepsIsNotForgotten(t *testing.T) {
 // has each of them then.
 func TestFewCallsLoseNoEnd(t *testing.T) {
 	var hosts []string
-	for i := range 200 {
+	for i := range 150 {
 		hosts = append(hosts, "id-"+strconv.Itoa(i))
 	}
 	for _, takes := range []time.Duration{200 * time.Millisecond, 3 * time.Minute} {
@@ -195,8 +195,8 @@ func TestFewCallsLoseNoEnd(t *testing.T) {
 			o.Template.Wait = shared.WaitDone
 			o.Agreed, o.AtOnce, o.Grace = true, 100, bulk.Grace(plugin.DefaultFollowCalls)
 			assert.NoError(t, bulk.Run(t.Context(), p, o))
-			assert.Contains(t, errs.String(), "200 targets: 200 succeeded", "hosts take %v", takes)
-			assert.Len(t, server.Incidents(), 200)
+			assert.Contains(t, errs.String(), "150 targets: 150 succeeded", "hosts take %v", takes)
+			assert.Len(t, server.Incidents(), 150)
 		})
 	}
 }
@@ -211,4 +211,39 @@ func TestEndsTakeTheirCalls(t *testing.T) {
 	assert.Equal(t, 125*time.Minute, bulk.Ends(1000, 120))
 	assert.Equal(t, 150*time.Second, bulk.Ends(1000, 6000))
 	assert.Zero(t, bulk.Ends(1000, 0))
+}
+
+// TestFewCallsEndOneAfterTheOther: a console task that was seen is soon brought to its
+// end, and not left for all others to be seen first.
+func TestFewCallsEndOneAfterTheOther(t *testing.T) {
+	var hosts []string
+	for i := range 80 {
+		hosts = append(hosts, "id-"+strconv.Itoa(i))
+	}
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		p, _ := pluginAt(t, dir+"/ledger", plugin.DefaultFollowCalls, ksctest.Options{Tasks: ksctest.TaskOptions{Delay: 200 * time.Millisecond}})
+		o, out, _ := isolations(t, hosts...)
+		o.Template.Wait = shared.WaitDone
+		o.Agreed, o.AtOnce, o.JSON = true, 100, true
+		require.NoError(t, bulk.Run(t.Context(), p, o))
+		taken, longest, ended := map[string]time.Time{}, time.Duration(0), 0
+		for line := range strings.Lines(out.String()) {
+			var e struct {
+				Type, ID, Stage string
+				Time            time.Time
+			}
+			require.NoError(t, json.Unmarshal([]byte(line), &e))
+			switch {
+			case e.Stage == shared.StageTaken:
+				taken[e.ID] = e.Time
+			case e.Type == "result":
+				ended++
+				longest = max(longest, e.Time.Sub(taken[e.ID]))
+			}
+		}
+		assert.Equal(t, 80, ended)
+		assert.Len(t, taken, 80)
+		assert.LessOrEqual(t, longest, 3*time.Minute)
+	})
 }
