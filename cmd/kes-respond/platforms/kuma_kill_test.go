@@ -117,7 +117,7 @@ func TestKUMALinesNameEveryOption(t *testing.T) {
 	// These change nothing that is done, or are refused beside what the line has.
 	refused := map[string]string{
 		"params": `[{"action":0}]`, "responseEventIncidentArea": "X", "config": filepath.Join(s.dir, "evil.yaml"),
-		"targets": filepath.Join(s.dir, "hosts"), "batch": "b", "concurrency": "1", "outstanding": "1", "yes": "true",
+		"targets": filepath.Join(s.dir, "hosts"), "batch": "b", "concurrency": "1", "outstanding": "1", "grace": "1m", "yes": "true",
 	}
 	write(t, refused["targets"], "PC-12\nPC-13\n")
 	require.NoError(t, os.Chmod(refused["targets"], 0o666))
