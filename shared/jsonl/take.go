@@ -81,7 +81,7 @@ func (s *server) answer(ctx context.Context, c *call, r shared.Request, refusal 
 			free()
 		}
 	}
-	if ctx.Err() != nil {
+	if s.ended(ctx) {
 		result.Outcome, result.Error, result.Message = shared.Cancelled, errNotStarted(), errNotStarted().Message
 		return
 	}
@@ -123,6 +123,10 @@ func (s *server) turn(ctx context.Context) func() {
 	}
 }
 
+// ended says that a request is not to be started any more. That all are to end is
+// known before each of them is told so.
+func (s *server) ended(ctx context.Context) bool { return s.ctx.Err() != nil || ctx.Err() != nil }
+
 func errNotStarted() *shared.Error {
 	return &shared.Error{Code: shared.CancelledCode, Message: "cancelled before it was started", Assistance: "Send it again if it is still wanted."}
 }
@@ -135,7 +139,7 @@ func (s *server) inform(ctx context.Context, c *call, r shared.Request, refusal 
 		return
 	}
 	defer s.turn(ctx)()
-	if ctx.Err() != nil {
+	if s.ended(ctx) {
 		last.Problem = problemOf(errNotStarted(), c.line)
 		return
 	}
