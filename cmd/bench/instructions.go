@@ -37,13 +37,13 @@ func (b *bench) instructions(s *server, kinds map[string]func() *exec.Cmd) {
 	}
 }
 
-// count is the median of three runs. The signals with which Go interrupts its
+// count is the median of three runs, of one where all is small. The signals with which Go interrupts its
 // goroutines are more than callgrind takes: there are none, and where a run does not
 // get through all the same it is done again.
 func (b *bench) count(s *server, cmd *exec.Cmd) (int64, error) {
 	file := filepath.Join(b.dir, "callgrind")
 	var all []int64
-	for try := 0; len(all) < 3; try++ {
+	for try := 0; len(all) < b.of(3, 1); try++ {
 		traced := b.command(s, "valgrind", append([]string{"--quiet", "--tool=callgrind", "--callgrind-out-file=" + file}, cmd.Args...)...)
 		traced.Env = append(traced.Env, "GODEBUG=asyncpreemptoff=1")
 		if err := traced.Run(); err != nil {
