@@ -106,21 +106,24 @@ func (b *bench) targets(name string, n int, flags []string, emulated ...string) 
 	start := time.Now()
 	failed := cmd.Run() // also where one of many did not succeed, which is counted
 	took = after(cmd, time.Since(start))
-	results := 0
+	sent := 0
 	if _, err := out.Seek(0, io.SeekStart); err != nil {
 		return spent{}, 0, 0, err
 	}
 	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if !bytes.Contains(lines.Bytes(), []byte(`"type":"result"`)) {
+		line := lines.Bytes()
+		if !bytes.Contains(line, []byte(`"type":"result"`)) {
 			continue
 		}
-		results++
-		if bytes.Contains(lines.Bytes(), []byte(`"outcome":"succeeded"`)) {
+		if bytes.Contains(line, []byte(`"outcome":"succeeded"`)) {
 			succeeded++
 		}
+		if bytes.Contains(line, []byte(`"incident":`)) {
+			sent++
+		}
 	}
-	if results != n {
-		return spent{}, 0, 0, fmt.Errorf("%d of %d hosts: %w: %s", results, n, failed, &said)
+	if sent != n {
+		return spent{}, 0, 0, fmt.Errorf("%d of %d hosts were sent it: %w: %s", sent, n, failed, &said)
 	}
 	return took, s.calls(), succeeded, nil
 }
