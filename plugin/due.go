@@ -96,7 +96,7 @@ func (w *watcher) begin(run *looking) *round {
 func (h *hostWatch) ending() (added time.Time) {
 	for _, one := range h.waits {
 		s := one.now()
-		near := s.task != nil && !s.over() && (s.state.Final() || !one.stood && s.failed == nil)
+		near := s.task != nil && !s.over() && s.failed == nil && (s.state.Final() || !one.stood)
 		if near && (added.IsZero() || one.added.Before(added)) {
 			added = one.added
 		}
